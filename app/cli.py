@@ -1,0 +1,256 @@
+"""`portfolio …`: start the server, migrate, look after users and keys, find out what is wrong.
+
+Every command ends with exit code 0 when it did what it says, 1 with one sentence when it could not,
+2 when it was called wrongly.
+"""
+
+import asyncio
+import secrets
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Annotated, TypeVar
+
+import typer
+from pydantic import SecretStr, ValidationError
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app import __version__, doctor, startup
+from app.config import Settings, explain
+from app.db import beside_a_server
+from app.errors import AppError
+from app.keys import KeyRing
+from app.models import Role, utc_now
+from app.principals import OPERATOR
+from app.resources import Resources, open_resources
+from app.schemas import UserAdminUpdate, UserCreate
+from app.services import accounts, credentials
+
+T = TypeVar("T")
+
+cli = typer.Typer(
+    help="The backend of portfolio sites. Start it with `portfolio serve`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+users = typer.Typer(help="Look after accounts.", no_args_is_help=True)
+keys = typer.Typer(help="Look after the keys that sign logins.", no_args_is_help=True)
+cli.add_typer(users, name="users")
+cli.add_typer(keys, name="keys")
+
+Uid = Annotated[str, typer.Argument(help="The user name.", show_default=False)]
+RoleOption = Annotated[Role, typer.Option(help="What the account may do.")]
+
+
+def main() -> None:
+    """Run the command line; the entry point of the package."""
+    cli()
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    """Turn what stands in the way into one sentence and exit code 1."""
+    try:
+        yield
+    except ValidationError as error:
+        sentence = explain(error)
+    except (startup.CannotStart, AppError) as error:
+        sentence = str(error)
+    except BrokenPipeError:
+        sentence = ""
+    else:
+        return
+    typer.echo(sentence, err=True)
+    raise typer.Exit(1)
+
+
+def _run(work: Callable[[AsyncSession, Resources], Awaitable[T]]) -> T:
+    """Do one use case in one transaction, on the database of the settings."""
+    with _one_sentence():
+        settings = Settings()
+        startup.check_ready(settings)
+
+        async def in_transaction() -> T:
+            async with (
+                open_resources(settings) as resources,
+                resources.database.transaction() as session,
+            ):
+                return await work(session, resources)
+
+        with beside_a_server(settings):
+            return asyncio.run(in_transaction())
+    raise AssertionError
+
+
+@cli.callback(invoke_without_command=True)
+def version(
+    *, version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False
+) -> None:
+    """Answer `--version`."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@cli.command()
+def serve(
+    port: Annotated[int | None, typer.Option(help="Port to listen on.", min=0, max=65535)] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+) -> None:
+    """Get the instance ready and serve until Ctrl-C. Everything else is a setting; see README."""
+    # Imported here: it brings the whole web application, which no other command needs.
+    from app.server import serve as run  # noqa: PLC0415
+
+    chosen = {"port": port, "host": host}
+    given = {name: value for name, value in chosen.items() if value is not None}
+    with _one_sentence():
+        run(Settings().model_copy(update=given), typer.echo)
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database to the shape this version expects."""
+    with _one_sentence():
+        settings = Settings()
+        before = startup.read_standing(settings)
+        startup.prepare(settings, typer.echo)
+        if not before.pending:
+            typer.echo("The database is up to date.")
+
+
+@cli.command("doctor")
+def run_doctor() -> None:
+    """Look at versions, files, settings, database and origins, and say what to do."""
+    with _one_sentence():
+        settings = Settings()
+    heading, bad = "", 0
+    for finding in doctor.examine(settings):
+        if finding.heading != heading:
+            heading = finding.heading
+            typer.secho(f"\n{heading}", bold=True)
+        colour = {"problem": typer.colors.RED, "note": typer.colors.YELLOW}.get(finding.verdict)
+        mark = {"problem": "✗", "note": "!"}.get(finding.verdict, "✓")
+        typer.secho(f"  {mark} {finding.name:22} {finding.value}", fg=colour)
+        if finding.advice:
+            typer.echo(f"    {'':22} {finding.advice}")
+        bad += finding.verdict is doctor.Verdict.BAD
+    typer.echo(f"\n{bad} problem(s)." if bad else "\nNo problems.")
+    if bad:
+        raise typer.Exit(1)
+
+
+@users.command("list")
+def list_users(
+    search: Annotated[str, typer.Option(help="Part of a name or user name.")] = "",
+) -> None:
+    """List accounts, a line each: user name, role, state, name."""
+
+    async def read_all(session: AsyncSession, _resources: Resources) -> list[str]:
+        lines, cursor = [], None
+        while True:
+            page = await accounts.list_users(session, search=search, cursor=cursor, limit=100)
+            for user in page.users:
+                state = "active" if user.is_active else "disabled"
+                lines.append(f"{user.uid:24} {user.role.value:8} {state:9} {user.name}")
+            cursor = page.next
+            if cursor is None:
+                return lines
+
+    for line in _run(read_all):
+        typer.echo(line)
+
+
+@users.command("create")
+def create_user(
+    uid: Uid,
+    name: Annotated[str, typer.Option(help="The name people see.", prompt=True)],
+    email: Annotated[str, typer.Option(help="Optional.")] = "",
+    role: RoleOption = Role.USER,
+    *,
+    link: Annotated[
+        bool, typer.Option("--link", help="Ask for no password; print a link to choose one.")
+    ] = False,
+) -> None:
+    """Create an account. Asks for the password, or reads it from a pipe, or prints a link."""
+    # With a link nobody ever learns this one.
+    password = secrets.token_urlsafe(32) if link else _read_password()
+
+    async def create(session: AsyncSession, resources: Resources) -> str:
+        new = UserCreate(
+            uid=uid, name=name, email=email, password=SecretStr(password), role=role.value
+        )
+        user = await accounts.sign_up(session, OPERATOR, new=new, resources=resources)
+        if not link:
+            return f"Created {user.uid} ({user.role.value})."
+        made = await credentials.create_reset_link(
+            session, OPERATOR, user=user, resources=resources
+        )
+        return f"Created {user.uid} ({user.role.value}). They choose a password here:\n{made.url}"
+
+    typer.echo(_run(create))
+
+
+def _read_password() -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    entered: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return entered
+
+
+def _change(uid: str, **changes: object) -> None:
+    async def change(session: AsyncSession, _resources: Resources) -> str:
+        user = await accounts.update_user(
+            session, OPERATOR, uid=uid, changes=UserAdminUpdate.model_validate(changes)
+        )
+        state = "active" if user.is_active else "disabled"
+        return f"{user.uid} is {user.role.value}, {state}."
+
+    typer.echo(_run(change))
+
+
+@users.command("promote")
+def promote_user(uid: Uid, role: RoleOption = Role.ADMIN) -> None:
+    """Give an account a role, admin unless said otherwise. Holds from its next request on."""
+    _change(uid, role=role.value)
+
+
+@users.command("disable")
+def disable_user(
+    uid: Uid, *, undo: Annotated[bool, typer.Option("--undo", help="Let it log in again.")] = False
+) -> None:
+    """Keep an account from logging in and end all its logins. Nothing of it is deleted."""
+    _change(uid, is_active=undo)
+
+
+@users.command("reset")
+def reset_user(uid: Uid) -> None:
+    """Print a link with which this person chooses a new password. It works once."""
+
+    async def reset(session: AsyncSession, resources: Resources) -> str:
+        user = await accounts.get_user(session, uid=uid)
+        link = await credentials.create_reset_link(
+            session, OPERATOR, user=user, resources=resources
+        )
+        return link.url
+
+    typer.echo(_run(reset))
+
+
+@keys.command("rotate")
+def rotate_keys() -> None:
+    """Sign with a new key from the next start on. Old ones verify until their logins have ended."""
+    with _one_sentence():
+        settings = Settings()
+        if settings.secret_key is not None:
+            raise startup.CannotStart("SECRET_KEY is set: change it there. It ends every login.")
+        startup.check_keys(settings)
+        if not settings.keys_path.exists():
+            raise startup.CannotStart("There is no key ring yet. Run `portfolio serve` once.")
+        keep = timedelta(days=settings.session_max_days)
+        ring = KeyRing.read(settings.keys_path).rotate(now=utc_now(), keep=keep)
+        ring.write(settings.keys_path)
+    typer.echo(
+        f"New key {ring.current.kid}; {len(ring.keys)} in all. Restart the server to use it."
+    )

@@ -1,0 +1,289 @@
+"""Every knob, once: typed, described, checked. The one reader of the environment.
+
+A setting `port` is read from `PORTFOLIO_PORT` or `PORT` (the first wins), from the process
+environment or from a file `.env` in the current folder. The table in README.md is made from here.
+Production refuses what is not safe; the message says which setting and what to do.
+"""
+
+import ipaddress
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import (
+    AliasChoices,
+    AliasGenerator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ENV_PREFIX = "PORTFOLIO_"
+ENV_FILE = ".env"
+MIN_SECRET_LENGTH = 32
+_SCHEMES = {"http", "https"}
+
+# Values that stand in public examples and tutorials; a server that signs with one is open to all.
+WEAK_SECRETS = frozenset(
+    {"secret", "secretkey", "changeme", "changethis", "your-256-bit-secret", "supersecret"}
+)
+
+PACKAGE_DIR = Path(__file__).parent
+_BUNDLED = PACKAGE_DIR / "bundled"
+# In a source tree templates, static and alembic stand beside `app`; a wheel carries them inside.
+ASSETS_DIR = _BUNDLED if _BUNDLED.is_dir() else PACKAGE_DIR.parent
+
+CommaList = Annotated[tuple[str, ...], NoDecode]
+
+
+class UnsafeSettings(ValueError):
+    """A combination of settings that production refuses."""
+
+
+class Settings(BaseSettings):
+    """All settings. `Settings()` reads the environment; keyword arguments override it."""
+
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        alias_generator=AliasGenerator(
+            validation_alias=lambda name: AliasChoices(ENV_PREFIX.lower() + name, name)
+        ),
+    )
+
+    environment: Literal["development", "production"] = Field(
+        "development", description="`production` switches every safety check on."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8086, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_url: str = Field(
+        "",
+        description="The address people open, such as `https://api.school.org`. Links are built "
+        "from it. Default: `http://localhost:PORT`.",
+    )
+    allowed_hosts: CommaList = Field(
+        (),
+        description="Further host names this server answers to in production, besides that of "
+        "`PUBLIC_URL` and loopback.",
+    )
+    site_name: str = Field("Portfolio", max_length=60, description="Name shown on the pages.")
+    instance_dir: Path = Field(
+        Path("instance"), description="Folder of all that survives: database, keys."
+    )
+    database_url: str = Field(
+        "",
+        description="`postgresql://user:password@host/name`, or `sqlite:///path`. "
+        "Default: `portfolio.db` in the instance folder.",
+    )
+    secret_key: SecretStr | None = Field(
+        None,
+        description="Signs tokens instead of the key ring in the instance folder, for hosts "
+        "without a lasting disk. At least 32 characters, random.",
+    )
+    signup: Literal["open", "invite", "closed"] | None = Field(
+        None,
+        description="Who may create an account: `open`, `invite`, `closed`. "
+        "Default: `open` in development, `invite` in production.",
+    )
+    cors_origins: CommaList = Field(
+        (),
+        description="Front ends on other origins that may call the API with a login, such as "
+        "`https://name.github.io`, separated by commas. Loopback is allowed in development.",
+    )
+    allow_http: bool = Field(
+        default=False,
+        description="Lets production run on plain http (a closed school network). Logins can then "
+        "be read by anyone on that network.",
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="Addresses of reverse proxies whose `X-Forwarded-*` headers are believed, "
+        "separated by commas.",
+    )
+    access_token_minutes: int = Field(15, ge=1, le=60, description="Life of an access token.")
+    session_idle_days: int = Field(7, ge=1, le=90, description="A login unused this long ends.")
+    session_max_days: int = Field(
+        30, ge=1, le=365, description="A login ends after this in any case."
+    )
+    one_time_link_hours: int = Field(
+        48, ge=1, le=336, description="Life of set-up, reset and invitation links."
+    )
+    password_min_length: int = Field(12, ge=8, le=64, description="Shortest password accepted.")
+    argon2_memory_kib: int = Field(19456, ge=8, description="Memory of one password hash, in KiB.")
+    argon2_time: int = Field(2, ge=1, le=20, description="Passes of one password hash.")
+    hash_threads: int = Field(
+        0, ge=0, le=64, description="Password hashes at a time; 0 means one for each processor."
+    )
+    hash_queue: int = Field(
+        300, ge=1, le=10_000, description="Logins that may wait for a hash before others get a 503."
+    )
+    login_attempts: int = Field(
+        10,
+        ge=1,
+        le=1000,
+        description="Wrong passwords for one account from one address within 15 minutes "
+        "before a pause.",
+    )
+    max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body.")
+    docs: bool = Field(default=True, description="Serve the API documentation at `/docs`.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="What is logged."
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="`auto` writes JSON in production and lines for people elsewhere."
+    )
+
+    @field_validator("allowed_hosts", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _exact_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if "*" in origin:
+                raise ValueError(
+                    "CORS_ORIGINS takes exact origins: with a wildcard any page could act as "
+                    "the user."
+                )
+            parts = urlsplit(origin)
+            if (
+                parts.scheme not in {"http", "https"}
+                or origin != f"{parts.scheme}://{parts.netloc}"
+            ):
+                raise ValueError(
+                    f"CORS_ORIGINS: {origin!r} is not an origin. "
+                    "Write scheme://host[:port] with no path."
+                )
+        return origins
+
+    @field_validator("public_url")
+    @classmethod
+    def _bare_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (
+            parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/")
+        ):
+            raise ValueError("PUBLIC_URL is scheme://host[:port] with no path.")
+        return url.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_engine(cls, url: str) -> str:
+        scheme = url.partition(":")[0]
+        if url and scheme not in {"sqlite", "postgresql", "postgres"}:
+            raise ValueError("DATABASE_URL starts with postgresql:// or sqlite:///.")
+        return url
+
+    @model_validator(mode="after")
+    def _refuse_unsafe_production(self) -> Self:
+        if self.environment != "production":
+            return self
+        if not self.public_url:
+            raise UnsafeSettings("PUBLIC_URL is needed in production: the address people open.")
+        if not self.is_https and not self.allow_http:
+            raise UnsafeSettings(
+                "PUBLIC_URL must be https in production. On a closed network set ALLOW_HTTP=true."
+            )
+        if "*" in self.allowed_hosts:
+            raise UnsafeSettings("ALLOWED_HOSTS must name hosts in production, not `*`.")
+        unknown = unknown_settings()
+        if unknown:
+            raise UnsafeSettings(f"Unknown settings: {', '.join(unknown)}. Check the spelling.")
+        return self
+
+    @field_validator("secret_key")
+    @classmethod
+    def _strong_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is None:
+            return None
+        text = secret.get_secret_value()
+        too_simple = len(set(text)) < MIN_SECRET_LENGTH // 4
+        if len(text) < MIN_SECRET_LENGTH or too_simple or text.lower() in WEAK_SECRETS:
+            raise ValueError(
+                "SECRET_KEY must be at least 32 random characters. Make one with: "
+                'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
+            )
+        return secret
+
+    @property
+    def is_production(self) -> bool:
+        return self.environment == "production"
+
+    @property
+    def is_https(self) -> bool:
+        return self.public_url.startswith("https://")
+
+    @property
+    def signup_mode(self) -> Literal["open", "invite", "closed"]:
+        return self.signup or ("invite" if self.is_production else "open")
+
+    @property
+    def base_url(self) -> str:
+        """Where links point: PUBLIC_URL, never what a request's Host header claims."""
+        return self.public_url or f"http://localhost:{self.port}"
+
+    @cached_property
+    def hosts(self) -> frozenset[str]:
+        """Host names this server answers to in production, without ports."""
+        own = urlsplit(self.base_url).hostname or "localhost"
+        return frozenset({own, "localhost", "127.0.0.1", "::1", *self.allowed_hosts})
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The database file, or None on PostgreSQL."""
+        if not self.database_url:
+            return self.instance_dir / "portfolio.db"
+        if self.database_url.startswith("sqlite"):
+            return Path(self.database_url.removeprefix("sqlite://").removeprefix("/"))
+        return None
+
+    @property
+    def keys_path(self) -> Path:
+        return self.instance_dir / "keys.json"
+
+
+def unknown_settings() -> list[str]:
+    """Names with our prefix, in the environment or `.env`, that no setting has."""
+    known = {ENV_PREFIX + name.upper() for name in Settings.model_fields}
+    present = {*os.environ, *dotenv_values(ENV_FILE)}
+    return sorted(
+        name
+        for name in present
+        if name.upper().startswith(ENV_PREFIX) and name.upper() not in known
+    )
+
+
+def explain(error: ValidationError) -> str:
+    """Say in sentences what is wrong with the settings. Values are left out: they may be secret."""
+    sentences = []
+    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+        name = (
+            str(problem["loc"][-1]).removeprefix(ENV_PREFIX.lower()).upper()
+            if problem["loc"]
+            else ""
+        )
+        message = problem["msg"].removeprefix("Value error, ")
+        sentences.append(message if not name or name in message else f"{name}: {message}")
+    return " ".join(sentences)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or literal address means this machine itself (RFC 6761, RFC 5735)."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,219 @@
+"""The database: engines for SQLite and PostgreSQL, transactions, and one exact read.
+
+SQLite has one writer connection; whoever needs it waits for it in the pool, in order, so writes
+are one at a time and `BEGIN IMMEDIATE` never meets another writer of this process. Readers have
+connections of their own that cannot write. PostgreSQL has an ordinary pool for both.
+
+A session begins at its first statement, not when it is made: a request that hashes a password
+before it touches the session holds no connection meanwhile.
+"""
+
+import asyncio
+import fcntl
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.config import Settings
+from app.errors import DatabaseBusy
+
+POOL_TIMEOUT = 10.0
+READERS = 4
+CHECKPOINT_EVERY = 5.0
+
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA busy_timeout=5000",
+    # An acknowledged write survives a power cut.
+    "PRAGMA synchronous=FULL",
+    # See Database.checkpoint: only the holder of the writer connection moves the log.
+    "PRAGMA wal_autocheckpoint=0",
+)
+
+
+def async_url(settings: Settings) -> str:
+    """Return the SQLAlchemy address with the async driver."""
+    if settings.sqlite_path is not None:
+        return f"sqlite+aiosqlite:///{settings.sqlite_path}"
+    return "postgresql+asyncpg://" + settings.database_url.partition("://")[2]
+
+
+def make_engine(
+    settings: Settings, *, begin: str = "BEGIN IMMEDIATE", **options: Any
+) -> AsyncEngine:
+    """Make an engine whose SQLite connections have our pragmas and begin explicitly."""
+    engine = create_async_engine(async_url(settings), **options)
+    if settings.sqlite_path is not None:
+        event.listen(engine.sync_engine, "connect", _prepare_connection)
+        event.listen(engine.sync_engine, "begin", lambda c: c.exec_driver_sql(begin))
+    return engine
+
+
+def _prepare_connection(connection: Any, _record: Any) -> None:
+    # None stops the driver from starting transactions by its own rules; ours begin explicitly.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _forbid_writing(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA query_only=ON")
+    cursor.close()
+
+
+class Database:
+    """The open database of a running application. Make it inside the event loop, then dispose."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._path = settings.sqlite_path
+        self._exact: sqlite3.Connection | None = None
+        pool: dict[str, Any] = {"poolclass": AsyncAdaptedQueuePool, "pool_timeout": POOL_TIMEOUT}
+        if self._path is None:
+            self._writer = make_engine(settings, pool_pre_ping=True, pool_size=10, **pool)
+            self._reader = self._writer.execution_options(postgresql_readonly=True)
+        else:
+            pool["max_overflow"] = 0
+            self._writer = make_engine(settings, pool_size=1, **pool)
+            self._reader = make_engine(settings, begin="BEGIN", pool_size=READERS, **pool)
+            event.listen(self._reader.sync_engine, "connect", _forbid_writing)
+
+    @asynccontextmanager
+    async def transaction(self, *, read_only: bool = False) -> AsyncIterator[AsyncSession]:
+        """Yield a session; keep its work when the block returns, undo it when the block raises.
+
+        Raises:
+            DatabaseBusy: no connection was free in time, or the database is out of reach.
+        """
+        engine = self._reader if read_only else self._writer
+        with _passing_trouble_as_busy():
+            async with AsyncSession(engine, expire_on_commit=False) as session:
+                yield session
+                await session.commit()
+
+    async def read_row(self, statement: str, **values: Any) -> Sequence[Any] | None:
+        """Return the one row of a prepared SELECT with `:name` parameters, or None.
+
+        On SQLite this runs on the loop's own thread, on a connection that cannot write: a lookup by
+        key takes some ten microseconds, a hundredth of what passing it to another thread costs. In
+        WAL mode a reader never waits for a writer.
+        """
+        if self._path is not None:
+            if self._exact is None:
+                self._exact = _open_read_only(self._path)
+            row: Sequence[Any] | None = self._exact.execute(statement, values).fetchone()
+            return row
+        with _passing_trouble_as_busy():
+            async with self._reader.connect() as connection:
+                found = (await connection.execute(text(statement), values)).first()
+                return None if found is None else tuple(found)
+
+    async def checkpoint(self) -> None:
+        """Move SQLite's write-ahead log into the database file, while nobody can commit.
+
+        SQLite before 3.51.3 (and 3.50.7, 3.44.6) can lose a commit that meets the end of a
+        checkpoint on another connection. So connections never do it by themselves: this one runs
+        on the writer connection, and stands back while a command of ours holds the file lock that
+        its transactions take (see `beside_a_server`).
+        """
+        if self._path is None:
+            return
+        async with self._writer.connect() as connection:
+            # The writer is ours now. A checkpoint is no transaction, so it goes to the driver.
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            with _lock(self._path) as file, suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                await (await driver.execute("PRAGMA wal_checkpoint(PASSIVE)")).close()
+
+    async def checkpoint_forever(self) -> None:
+        """Checkpoint every few seconds if anything was written, until cancelled."""
+        seen = _log_state(self._path)
+        while True:
+            await asyncio.sleep(CHECKPOINT_EVERY)
+            if _log_state(self._path) != seen:
+                await self.checkpoint()
+                seen = _log_state(self._path)
+
+    async def ping(self) -> None:
+        """Ask the database for anything.
+
+        Raises:
+            DatabaseBusy: it does not answer.
+        """
+        async with self.transaction(read_only=True) as session:
+            await (await session.connection()).execute(text("SELECT 1"))
+
+    async def dispose(self) -> None:
+        if self._exact is not None:
+            self._exact.close()
+            self._exact = None
+        await self._reader.dispose()
+        await self._writer.dispose()
+
+
+@contextmanager
+def beside_a_server(settings: Settings) -> Iterator[None]:
+    """Hold off the checkpoints of a server on the same files while a command writes."""
+    if settings.sqlite_path is None:
+        yield
+    else:
+        with _lock(settings.sqlite_path) as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            yield
+
+
+def violates(error: IntegrityError, table: str, column: str) -> bool:
+    """Whether a write failed because of the unique constraint on one column."""
+    message = str(error.orig)
+    return f"{table}.{column}" in message or f"uq_{table}_{column}" in message
+
+
+@contextmanager
+def _passing_trouble_as_busy() -> Iterator[None]:
+    """Turn what passes by itself (no connection, a lock, a restart) into DatabaseBusy."""
+    try:
+        yield
+    except (PoolTimeoutError, ConnectionError) as error:
+        raise DatabaseBusy from error
+    except DBAPIError as error:
+        if _is_passing(error):
+            raise DatabaseBusy from error
+        raise
+
+
+def _is_passing(error: DBAPIError) -> bool:
+    return error.connection_invalidated or "database is locked" in str(error.orig)
+
+
+def _open_read_only(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, cached_statements=16
+    )
+    connection.execute("PRAGMA busy_timeout=1000")
+    connection.execute("PRAGMA wal_autocheckpoint=0")
+    return connection
+
+
+def _lock(path: Path) -> Any:
+    return path.with_name(path.name + "-lock").open("ab")
+
+
+def _log_state(path: Path | None) -> tuple[int, int]:
+    """Size and time of the write-ahead log: they change when something was committed."""
+    if path is not None:
+        with suppress(FileNotFoundError):
+            status = path.with_name(path.name + "-wal").stat()
+            return status.st_size, status.st_mtime_ns
+    return 0, 0

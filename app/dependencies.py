@@ -1,0 +1,227 @@
+"""The vocabulary of the routes: what a function asks for by naming it in its signature.
+
+`CurrentUser` needs a login, `OptionalUser` looks for one, `PageUser` leads to the login page,
+`AdminUser` needs an admin; `SessionDep` is the transaction of the request: it is kept when the
+route returns, before the answer is sent, and undone when it raises.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from fastapi.security import APIKeyCookie, HTTPBearer, OAuth2PasswordBearer
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.cookies import COOKIE_NAME, CookieProfile, Visit, clear_cookies, set_cookie
+from app.errors import (
+    AdminRequired,
+    CredentialsDisagree,
+    PageNeedsLogin,
+    TokenInvalid,
+    Unauthenticated,
+)
+from app.incoming import (
+    get_actor,
+    get_resources,
+    get_visit,
+    read_bearer,
+    read_session_cookie,
+)
+from app.middleware import SAFE_METHODS
+from app.models import SessionKind, User, UserSession, utc_now
+from app.principals import Actor, Principal, load_principal
+from app.resources import Resources
+from app.services import sessions
+from app.tokens import Purpose
+
+# These only describe the two ways in for the OpenAPI document; the token is read in incoming.py.
+_password_flow = OAuth2PasswordBearer(
+    "/api/v1/auth/token", scheme_name="Password", auto_error=False
+)
+_cookie_scheme = APIKeyCookie(name=COOKIE_NAME, scheme_name="Cookie", auto_error=False)
+_bearer_scheme = HTTPBearer(scheme_name="Bearer", auto_error=False)
+
+
+async def _resources(request: Request) -> Resources:
+    return get_resources(request)
+
+
+ResourcesDep = Annotated[Resources, Depends(_resources)]
+
+
+async def _visit(request: Request) -> Visit:
+    return get_visit(request)
+
+
+VisitDep = Annotated[Visit, Depends(_visit)]
+
+
+async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
+    """Yield the request's transaction. Safe methods get one that cannot write."""
+    read_only = request.method in SAFE_METHODS
+    async with get_resources(request).database.transaction(read_only=read_only) as session:
+        yield session
+
+
+# scope="function": the commit happens before the answer is sent. With FastAPI's default scope a
+# commit that fails would come after a 200.
+SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
+
+
+async def find_principal(request: Request) -> Principal | None:
+    """Return who the request's credentials stand for, or None if it carries none.
+
+    A bearer token is meant, a cookie merely comes along: so a valid bearer token decides even
+    beside a dead cookie, and a bad one is refused even beside a living cookie.
+
+    Raises:
+        TokenInvalid: credentials were sent and do not hold.
+        CredentialsDisagree: both hold, for two different people.
+    """
+    bearer = read_bearer(request)
+    if bearer is None:
+        cookie = read_session_cookie(request)
+        return None if cookie is None else await _load(request, cookie, SessionKind.COOKIE)
+    principal = await _load(request, bearer, SessionKind.BEARER)
+    try:
+        cookie = read_session_cookie(request)
+        other = cookie and await _load(request, cookie, SessionKind.COOKIE)
+    except TokenInvalid:
+        return principal
+    if other and other.user_id != principal.user_id:
+        raise CredentialsDisagree
+    return principal
+
+
+async def _load(request: Request, token: str, carrier: SessionKind) -> Principal:
+    resources = get_resources(request)
+    return await load_principal(resources.database, resources.codec, token, carrier, now=utc_now())
+
+
+async def _renew_cookie(request: Request, principal: Principal) -> None:
+    """Send a fresh cookie when more than half of the present one's life is over."""
+    claims = principal.claims
+    now = utc_now()
+    if (
+        principal.carrier is not SessionKind.COOKIE
+        or now < claims.iat + (claims.exp - claims.iat) / 2
+    ):
+        return
+    resources = get_resources(request)
+    async with resources.database.transaction() as session:
+        expires_at = await sessions.renew_session(
+            session, session_id=principal.session.id, settings=resources.settings, now=now
+        )
+    if expires_at is not None and expires_at > claims.exp:
+        token = resources.codec.issue(
+            Purpose.COOKIE,
+            sub=principal.public_id,
+            sid=principal.session.sid,
+            now=now,
+            expires_at=expires_at,
+        )
+        profile = CookieProfile(principal.session.cookie_profile)
+        request.state.cookies.append(set_cookie(profile, token, expires_at - now))
+
+
+async def get_optional_user(
+    request: Request,
+    _password: Annotated[str | None, Depends(_password_flow)],
+    _cookie: Annotated[str | None, Depends(_cookie_scheme)],
+    _bearer: Annotated[object, Depends(_bearer_scheme)],
+) -> Principal | None:
+    """Who is asking, if anybody; credentials that do not hold count as none."""
+    try:
+        principal = await find_principal(request)
+    except TokenInvalid:
+        return None
+    if principal is not None:
+        await _renew_cookie(request, principal)
+    request.state.principal = principal
+    return principal
+
+
+OptionalUser = Annotated[Principal | None, Depends(get_optional_user)]
+
+
+async def get_current_user(request: Request, principal: OptionalUser) -> Principal:
+    """Who is asking; refuses when nobody is."""
+    if principal is None:
+        if await find_principal(request) is None:
+            raise Unauthenticated
+        raise TokenInvalid
+    return principal
+
+
+CurrentUser = Annotated[Principal, Depends(get_current_user)]
+
+
+async def get_page_user(principal: OptionalUser) -> Principal:
+    """Who is looking at a page; leads to the login page when nobody is."""
+    if principal is None:
+        raise PageNeedsLogin
+    return principal
+
+
+PageUser = Annotated[Principal, Depends(get_page_user)]
+
+
+async def get_admin_user(principal: CurrentUser) -> Principal:
+    """Who is asking, if an admin."""
+    if not principal.is_admin:
+        raise AdminRequired
+    return principal
+
+
+AdminUser = Annotated[Principal, Depends(get_admin_user)]
+
+
+async def get_admin_page_user(principal: PageUser) -> Principal:
+    """Who is looking at an admin's page."""
+    if not principal.is_admin:
+        raise AdminRequired
+    return principal
+
+
+AdminPageUser = Annotated[Principal, Depends(get_admin_page_user)]
+
+
+async def _actor(request: Request, principal: OptionalUser) -> Actor:
+    return get_actor(request, principal)
+
+
+ActorDep = Annotated[Actor, Depends(_actor)]
+
+SearchText = Annotated[str, Query(max_length=100, description="Part of a name or uid.")]
+Cursor = Annotated[str | None, Query(max_length=200, description="The `next` of an earlier page.")]
+PageSize = Annotated[int, Query(ge=1, le=100, description="How many items at most.")]
+
+
+class CookieSession:
+    """Sets and clears the session cookie of this answer, with the attributes this browser needs."""
+
+    def __init__(self, request: Request, resources: ResourcesDep, visit: VisitDep) -> None:
+        self._request = request
+        self._codec = resources.codec
+        self._visit = visit
+
+    def set(self, user: User, user_session: UserSession) -> str:
+        """Queue the cookie of a session just opened and return its token."""
+        life = user_session.expires_at - user_session.created_at
+        token = self._codec.issue(
+            Purpose.COOKIE,
+            sub=user.public_id,
+            sid=user_session.sid,
+            now=user_session.created_at,
+            expires_at=user_session.expires_at,
+        )
+        profile = CookieProfile(user_session.cookie_profile)
+        self._request.state.cookies.append(set_cookie(profile, token, life))
+        return token
+
+    def clear(self) -> None:
+        """Queue the removal of our cookie."""
+        self._request.state.cookies.extend(clear_cookies(self._visit))
+
+
+CookieSessionDep = Annotated[CookieSession, Depends()]

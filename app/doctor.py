@@ -1,0 +1,196 @@
+"""What `portfolio doctor` looks at: versions, files, settings, database, origins, the server.
+
+Each finding is a fact with a verdict; whatever is not well says what to do. Nothing is changed, and
+no secret is shown.
+"""
+
+import platform
+import sqlite3
+import ssl
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import SecretStr
+
+from app.config import Settings, is_loopback, unknown_settings
+from app.cookies import CookieProfile, Visit, choose_profile
+from app.origins import OriginPolicy
+from app.startup import OTHERS, CannotStart, read_standing
+
+# The first releases in which a commit cannot be lost at the end of a checkpoint.
+SAFE_SQLITE = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
+PACKAGES = (
+    *("fastapi", "starlette", "uvicorn", "sqlmodel", "sqlalchemy", "pydantic"),
+    *("python-jose", "passlib", "argon2-cffi", "aiosqlite", "asyncpg", "alembic"),
+)
+# Where people keep static sites while they write them; checked in development beside CORS_ORIGINS.
+USUAL_ORIGINS = ("http://localhost:4100", "http://127.0.0.1:4100")
+ASK_TIMEOUT = 2.0
+
+
+class Verdict(StrEnum):
+    FINE = "ok"
+    NOTE = "note"
+    BAD = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fact, under a heading, with what to do about it if it is not well."""
+
+    heading: str
+    name: str
+    value: str
+    verdict: Verdict = Verdict.FINE
+    advice: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at everything, in the order in which things go wrong."""
+    yield from _versions()
+    yield from _files(settings)
+    yield from _settings(settings)
+    yield from _database(settings)
+    yield from _origins(settings)
+    yield _running_server(settings)
+
+
+def _versions() -> Iterator[Finding]:
+    yield Finding("Versions", "python", f"{platform.python_version()} on {platform.system()}")
+    for name in PACKAGES:
+        yield Finding("Versions", name, version(name))
+    yield Finding("Versions", "openssl", ssl.OPENSSL_VERSION)
+    safe = is_safe_sqlite(sqlite3.sqlite_version_info)
+    yield Finding(
+        "Versions",
+        "sqlite",
+        sqlite3.sqlite_version,
+        Verdict.FINE if safe else Verdict.NOTE,
+        ""
+        if safe
+        else "Has the WAL-reset bug; checkpoints run only under the writer's lock here, "
+        "which avoids it. Do not open the database with other programs while the server runs.",
+    )
+
+
+def is_safe_sqlite(found: tuple[int, ...]) -> bool:
+    """Whether this SQLite has the fix, in its own release line or a later one."""
+    newest = SAFE_SQLITE[-1]
+    return found >= newest or any(found[:2] == fix[:2] and found >= fix for fix in SAFE_SQLITE)
+
+
+def _files(settings: Settings) -> Iterator[Finding]:
+    paths = [settings.instance_dir]
+    if settings.secret_key is None:
+        paths.append(settings.keys_path)
+    if settings.sqlite_path is not None:
+        paths.append(settings.sqlite_path)
+    for path in paths:
+        yield _file(path)
+
+
+def _file(path: Path) -> Finding:
+    if not path.exists():
+        missing = "Not there yet. `portfolio serve` makes it."
+        return Finding("Files", str(path), "missing", Verdict.NOTE, missing)
+    mode = path.stat().st_mode
+    text = f"{stat.filemode(mode)} {path.owner()}"
+    if mode & OTHERS:
+        wanted = "700" if path.is_dir() else "600"
+        return Finding("Files", str(path), text, Verdict.BAD, f"Run: chmod {wanted} {path}")
+    return Finding("Files", str(path), text)
+
+
+def _settings(settings: Settings) -> Iterator[Finding]:
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            shown = "(set, hidden)"
+        elif name == "database_url" and value:
+            shown = mask_password(value)
+        else:
+            shown = ", ".join(value) if isinstance(value, tuple) else str(value)
+        origin = "" if name in settings.model_fields_set else " (default)"
+        yield Finding("Settings", name.upper(), f"{shown or '-'}{origin}")
+    for name in unknown_settings():
+        advice = "No setting has this name. Check the spelling."
+        yield Finding("Settings", name, "unknown", Verdict.BAD, advice)
+
+
+def mask_password(url: str) -> str:
+    """Return an address without its password and without its query, which may hold another."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url.partition("?")[0]
+    user = parts.netloc.rpartition("@")[0].partition(":")[0]
+    return f"{parts.scheme}://{user}:***@{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    try:
+        standing = read_standing(settings)
+    except CannotStart as error:
+        yield Finding("Database", "state", "unusable", Verdict.BAD, str(error))
+        return
+    yield Finding("Database", "revision", standing.current or "none: empty")
+    pending = ", ".join(standing.pending)
+    if pending:
+        advice = "Run `portfolio migrate`; `portfolio serve` does it too."
+        yield Finding("Database", "pending", pending, Verdict.NOTE, advice)
+    else:
+        yield Finding("Database", "pending", "nothing")
+
+
+def _origins(settings: Settings) -> Iterator[Finding]:
+    policy = OriginPolicy(settings)
+    usual = () if settings.is_production else USUAL_ORIGINS
+    for origin in (settings.base_url, *settings.cors_origins, *usual):
+        yield _origin(settings, policy, origin)
+
+
+def _origin(settings: Settings, policy: OriginPolicy, origin: str) -> Finding:
+    own = urlsplit(settings.base_url)
+    if origin != settings.base_url and not policy.allows(origin):
+        return Finding("Origins", origin, "refused", Verdict.BAD, "Add it to CORS_ORIGINS.")
+    profile = choose_profile(Visit(scheme=own.scheme, host=own.netloc, origin=origin))
+    verdict, advice = _OUTLOOK[profile]
+    if profile is CookieProfile.HTTP and not is_loopback(own.hostname or ""):
+        verdict, advice = Verdict.NOTE, "Plain http: anyone on the network can read the login."
+    return Finding("Origins", origin, profile.attributes, verdict, advice)
+
+
+# What was measured in Chromium 156, Firefox 153 and WebKitGTK 2.50.
+_OUTLOOK = {
+    CookieProfile.HTTPS: (Verdict.FINE, "Every browser sends it back."),
+    CookieProfile.HTTP: (Verdict.FINE, "Every browser sends it back."),
+    CookieProfile.HTTPS_CROSS_SITE: (
+        Verdict.NOTE,
+        "Another site: browsers that refuse third-party cookies need a Bearer token.",
+    ),
+    CookieProfile.LOOPBACK_CROSS_SITE: (
+        Verdict.NOTE,
+        (
+            "Another site (localhost and 127.0.0.1 are two): Chromium and Firefox send it back, "
+            "Safari needs a Bearer token. Use the same host name on both sides."
+        ),
+    ),
+}
+
+
+def _running_server(settings: Settings) -> Finding:
+    url = f"{settings.base_url}/readyz"
+    try:
+        answer = httpx.get(url, timeout=ASK_TIMEOUT)
+        found = answer.json()["version"] if answer.is_success else f"HTTP {answer.status_code}"
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        advice = "Start it with `portfolio serve`. If it runs, check PUBLIC_URL and the proxy."
+        return Finding("Server", url, "no answer", Verdict.NOTE, advice)
+    if answer.is_success:
+        return Finding("Server", url, f"ready, version {found}")
+    return Finding("Server", url, found, Verdict.BAD, "Look at the server's log.")

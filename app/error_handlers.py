@@ -1,0 +1,139 @@
+"""From an exception to an answer: RFC 9457 problem JSON, or a page for whoever asks for HTML.
+
+Every answer to a failure is made here, so that none of them echoes what was sent, shows a stack,
+or depends on which layer failed.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from app import errors
+from app.dependencies import find_principal
+from app.errors import AppError, FieldError, FieldsRefused, PageNeedsLogin
+from app.incoming import wants_html
+from app.observability import request_id
+from app.rendering import page
+
+log = logging.getLogger("portfolio.error")
+
+_BY_STATUS: dict[int, type[AppError]] = {
+    400: errors.MalformedBody,
+    401: errors.Unauthenticated,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    405: errors.MethodNotAllowed,
+    413: errors.BodyTooLarge,
+    415: errors.UnsupportedBody,
+    422: errors.Unprocessable,
+    503: errors.Unavailable,
+}
+
+
+async def respond(request: Request, error: Exception) -> Response:
+    """Answer any exception. What is not a known refusal is logged and becomes a bare 500."""
+    headers: dict[str, str] = {}
+    if isinstance(error, AppError):
+        refusal = error
+    elif isinstance(error, RequestValidationError):
+        refusal = _from_validation(error.errors(), request)
+    elif isinstance(error, HTTPException):
+        refusal = _BY_STATUS.get(error.status_code, errors.BadRequest)()
+        headers = dict(error.headers or {})
+    else:
+        log.error("Unhandled exception", exc_info=error)
+        refusal = AppError()
+    headers |= refusal.headers
+    if not wants_html(request):
+        return JSONResponse(
+            problem(refusal, request.url.path),
+            status_code=refusal.status,
+            headers=headers,
+            media_type="application/problem+json",
+        )
+    if isinstance(refusal, PageNeedsLogin) and request.method == "GET":
+        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/login?{urlencode({'next': target})}", status_code=303)
+    await _remember_viewer(request)
+    return page(request, "error.html", status=refusal.status, headers=headers, error=refusal)
+
+
+async def _remember_viewer(request: Request) -> None:
+    """Let the error page greet whoever is logged in, if that can be found out at all."""
+    if not hasattr(request.state, "principal"):
+        try:
+            request.state.principal = await find_principal(request)
+        except Exception:  # noqa: BLE001  (the page must appear whatever is broken)
+            request.state.principal = None
+
+
+def problem(error: AppError, instance: str) -> dict[str, Any]:
+    """Return the problem document of a refusal (RFC 9457)."""
+    document: dict[str, Any] = {
+        "type": f"/problems#{error.slug}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "instance": instance,
+        "request_id": request_id.get(),
+        **error.extensions,
+    }
+    if error.fields:
+        document["errors"] = [
+            {"pointer": field.pointer, "message": field.message, "code": field.code}
+            for field in error.fields
+        ]
+    return document
+
+
+def _from_validation(found: Sequence[Any], request: Request) -> AppError:
+    """Turn pydantic's findings into ours, without the input they carry."""
+    kinds = {item["type"] for item in found}
+    if "json_invalid" in kinds:
+        return errors.MalformedBody("The body is not valid JSON.")
+    is_whole_body = any(tuple(item["loc"]) == ("body",) for item in found)
+    if is_whole_body and "model_attributes_type" in kinds and not _is_json(request):
+        return errors.UnsupportedBody()
+    return FieldsRefused(*(describe(item) for item in found), detail="Some fields are not valid.")
+
+
+def _is_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" or (
+        kind.startswith("application/") and kind.endswith("+json")
+    )
+
+
+def describe(item: Any) -> FieldError:
+    """Return one finding of pydantic as a pointer, a sentence and a code."""
+    place = item["loc"][1:] if item["loc"] and item["loc"][0] in _PLACES else item["loc"]
+    pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in place)
+    message = _SENTENCES.get(item["type"], item["msg"])
+    for name, value in (item.get("ctx") or {}).items():
+        message = message.replace(f"<{name}>", str(value))
+    return FieldError(pointer, message, item["type"])
+
+
+_PLACES = {"body", "query", "path", "header", "cookie"}
+_SENTENCES = {
+    "missing": "This field is required.",
+    "extra_forbidden": "This field is not known here.",
+    "string_type": "This must be text.",
+    "string_too_short": "Use at least <min_length> characters.",
+    "string_too_long": "Use at most <max_length> characters.",
+    "too_long": "Use at most <max_length> characters.",
+    "too_short": "Fill this in.",
+    "bool_type": "This must be true or false.",
+    "literal_error": "Choose one of <expected>.",
+    "int_parsing": "This must be a whole number.",
+    "greater_than_equal": "This must be at least <ge>.",
+    "less_than_equal": "This must be at most <le>.",
+    "model_attributes_type": "Send a JSON object.",
+    "string_unicode": "Use ordinary characters.",
+}

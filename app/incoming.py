@@ -1,0 +1,117 @@
+"""Reading a request: where it comes from, what it carries, and whether it wants a page or JSON.
+
+The one place that looks at `Host`, `Origin`, `Cookie`, `Authorization` and `Accept`, so that
+middleware, dependencies and error handlers cannot come to different conclusions.
+"""
+
+from dataclasses import replace
+from typing import cast
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+
+from app.config import Settings
+from app.cookies import Visit, read_cookies
+from app.errors import TokenInvalid
+from app.observability import request_id
+from app.principals import Actor, Principal
+from app.resources import Resources
+
+MAX_BEARER_LENGTH = 4096
+
+
+def get_settings(request: HTTPConnection) -> Settings:
+    return cast("Settings", request.app.state.settings)
+
+
+def get_resources(request: HTTPConnection) -> Resources:
+    return cast("Resources", request.app.state.resources)
+
+
+def get_visit(request: HTTPConnection) -> Visit:
+    """Describe where a request comes from and goes to.
+
+    Behind a proxy that ends TLS the scheme seen here is http; a request to the host of PUBLIC_URL
+    is taken to have come by PUBLIC_URL's scheme.
+    """
+    host = request.headers.get("host", "")
+    scheme = request.url.scheme
+    public = urlsplit(get_settings(request).public_url)
+    if public.netloc and host == public.netloc:
+        scheme = public.scheme
+    return Visit(
+        scheme=scheme,
+        host=host,
+        origin=request.headers.get("origin"),
+        fetch_site=request.headers.get("sec-fetch-site"),
+    )
+
+
+def get_actor(request: HTTPConnection, principal: Principal | None = None) -> Actor:
+    """Return on whose behalf this request acts; without a principal, an anonymous visitor."""
+    visitor = Actor(
+        client_address=request.client.host if request.client else "",
+        user_agent=request.headers.get("user-agent", ""),
+        request_id=request_id.get(),
+    )
+    if principal is None:
+        return visitor
+    return replace(
+        visitor,
+        user_id=principal.user_id,
+        public_id=principal.public_id,
+        role=principal.role,
+        session_id=principal.session.id,
+    )
+
+
+def read_bearer(request: HTTPConnection) -> str | None:
+    """Return the token of the Authorization header (RFC 6750, section 2.1), or None without one.
+
+    Raises:
+        TokenInvalid: there are two such headers, or another scheme or shape.
+    """
+    headers = request.headers.getlist("authorization")
+    if not headers:
+        return None
+    scheme, _, token = headers[0].partition(" ")
+    if len(headers) > 1 or scheme.lower() != "bearer" or not 0 < len(token) <= MAX_BEARER_LENGTH:
+        raise TokenInvalid
+    return token
+
+
+def read_session_cookie(request: HTTPConnection) -> str | None:
+    """Return our cookie's value, or None without one.
+
+    Raises:
+        TokenInvalid: there are two of that name, and which is ours cannot be known.
+    """
+    scheme = get_visit(request).scheme
+    values = read_cookies(request.headers.getlist("cookie"), scheme)
+    if len(values) > 1:
+        raise TokenInvalid
+    return values[0] if values else None
+
+
+def wants_html(request: HTTPConnection) -> bool:
+    """Whether the caller asks for HTML by name and not rather for JSON (RFC 9110, 12.5.1)."""
+    html = json = 0.0
+    for item in ",".join(request.headers.getlist("accept")).split(","):
+        kind, _, parameters = item.partition(";")
+        weight = _quality(parameters)
+        if kind.strip().lower() in {"text/html", "application/xhtml+xml"}:
+            html = max(html, weight)
+        elif kind.strip().lower().endswith("json"):
+            json = max(json, weight)
+    return html > 0 and html >= json
+
+
+def _quality(parameters: str) -> float:
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0

@@ -1,0 +1,96 @@
+"""The ring of keys that tokens are signed with: made on first start, rotated by hand.
+
+A key has a public name, the `kid` that stands in a token's header. The newest key signs; older ones
+verify until every token they signed has expired. The file is the one secret that must survive:
+whoever has it can log in as anybody, so it is readable by its owner alone and never in a backup.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """One key of the ring. `kid` is public, `secret` is 32 random bytes or more."""
+
+    kid: str
+    secret: bytes = field(repr=False)
+    created_at: datetime
+
+    def derive(self, label: bytes) -> bytes:
+        """Return a key of its own for another use than signing JWTs."""
+        return hmac.digest(self.secret, b"fastapi-portfolio:" + label, "sha256")
+
+
+class KeyRing:
+    """Keys by `kid`; the newest signs, the others verify until their tokens have expired."""
+
+    def __init__(self, keys: tuple[SigningKey, ...]) -> None:
+        if not keys:
+            raise ValueError("A key ring holds at least one key.")
+        self.keys = keys
+        self.current = max(keys, key=lambda key: key.created_at)
+
+    @classmethod
+    def from_secret(cls, secret: str) -> "KeyRing":
+        """Make a ring of one key from the SECRET_KEY setting; its `kid` is the same everywhere."""
+        digest = hashlib.sha256(b"fastapi-portfolio:ring:" + secret.encode()).digest()
+        kid = hashlib.sha256(b"fastapi-portfolio:kid:" + digest).hexdigest()[:8]
+        return cls((SigningKey(kid, digest, datetime.fromtimestamp(0, UTC)),))
+
+    @classmethod
+    def read(cls, path: Path) -> "KeyRing":
+        entries = json.loads(path.read_text("utf-8"))["keys"]
+        return cls(
+            tuple(
+                SigningKey(
+                    entry["kid"],
+                    base64.urlsafe_b64decode(entry["secret"]),
+                    datetime.fromisoformat(entry["created_at"]),
+                )
+                for entry in entries
+            )
+        )
+
+    def rotate(self, *, now: datetime, keep: timedelta) -> "KeyRing":
+        """Return a ring with a new current key, without keys whose tokens have all expired.
+
+        A key's last token was made when its successor appeared, so it is kept that long and
+        `keep` (the longest life of a token) on top.
+        """
+        ordered = sorted(self.keys, key=lambda key: key.created_at)
+        successors = [*(key.created_at for key in ordered[1:]), now]
+        kept = [
+            key for key, retired in zip(ordered, successors, strict=True) if retired + keep > now
+        ]
+        return KeyRing((*kept, new_key(now)))
+
+    def write(self, path: Path) -> None:
+        """Replace the file in one step, readable by the owner alone."""
+        entries = [
+            {
+                "kid": key.kid,
+                "secret": base64.urlsafe_b64encode(key.secret).decode(),
+                "created_at": key.created_at.isoformat(),
+            }
+            for key in self.keys
+        ]
+        temporary = path.with_suffix(".new")
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump({"keys": entries}, file, indent=2)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+
+
+def new_key(now: datetime) -> SigningKey:
+    return SigningKey(secrets.token_hex(4), secrets.token_bytes(32), now)

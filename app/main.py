@@ -1,0 +1,102 @@
+"""The application: what it opens and closes, its middleware in order, its routers.
+
+`create_app` builds it without touching the disk; the lifespan opens the database and the keys.
+Run this file, `python -m app` or `portfolio serve`: all three start the same server.
+"""
+
+import runpy
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    # Started by its path, as an editor's run button does. Python then looks for modules in this
+    # folder, where `app` is not; it is one folder up.
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    runpy.run_module("app", run_name="__main__")
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+
+from app import __version__, openapi
+from app.assets import Assets
+from app.config import Settings
+from app.error_handlers import respond
+from app.errors import AppError
+from app.middleware import CORS, ConditionalGet, RequestContext, RequestGuard, SecurityHeaders
+from app.origins import OriginPolicy
+from app.resources import open_resources
+from app.routers import auth, pages, system, users
+from app.templating import Templates
+
+TAGS = [
+    {"name": "auth", "description": "Log in, refresh, log out, sessions."},
+    {"name": "users", "description": "Accounts."},
+    {"name": "system", "description": "For machines that watch this one."},
+]
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Hold the database, the keys and the hashing pool open while the application runs."""
+    async with open_resources(app.state.settings) as resources:
+        app.state.resources = resources
+        checkpoints = asyncio.create_task(resources.database.checkpoint_forever())
+        yield
+        checkpoints.cancel()
+        with suppress(asyncio.CancelledError):
+            await checkpoints
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the application for some settings; without any, for those of the environment."""
+    settings = settings or Settings()
+    policy = OriginPolicy(settings)
+    app = FastAPI(
+        title=settings.site_name,
+        summary="The backend of portfolio sites.",
+        description=openapi.DESCRIPTION,
+        version=__version__,
+        openapi_tags=TAGS,
+        openapi_url="/openapi.json" if settings.docs else None,
+        # Our own page: FastAPI's loads Swagger UI from a CDN and needs inline script.
+        docs_url=None,
+        redoc_url=None,
+        # A redirect to the other spelling would be built from the Host header: anyone can forge it.
+        redirect_slashes=False,
+        generate_unique_id_function=openapi.operation_id,
+        lifespan=lifespan,
+        # Nothing leaves the process unless configured.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        exception_handlers=dict.fromkeys(
+            (AppError, HTTPException, RequestValidationError), respond
+        ),
+        middleware=[
+            Middleware(CORS, policy=policy),
+            Middleware(SecurityHeaders, is_https=settings.is_https),
+            Middleware(RequestContext, respond=respond),
+            Middleware(RequestGuard, settings=settings, policy=policy),
+            Middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes),
+            Middleware(ConditionalGet),
+        ],
+    )
+    app.state.settings = settings
+    app.state.assets = Assets()
+    app.state.templates = Templates(app.state.assets, site_name=settings.site_name)
+    for router in (auth.router, users.router, system.router, pages.router):
+        app.include_router(router)
+    openapi.mend(app)
+    return app
+
+
+def __getattr__(name: str) -> FastAPI:
+    """Build `app` when a server asks for `app.main:app`; a command or a test makes its own."""
+    if name == "app":
+        return create_app()
+    raise AttributeError(name)

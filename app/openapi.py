@@ -1,0 +1,90 @@
+"""The OpenAPI document: how routes declare their refusals, and what is mended before it is shown.
+
+FastAPI describes its own 422; ours is a problem document like every other refusal, and is declared
+once for all of them.
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from app.errors import AppError, FieldsRefused
+from app.schemas import Problem
+
+_MEDIA_TYPE = "application/problem+json"
+
+DESCRIPTION = """
+The backend of portfolio sites. Everything of ours lives under `/api/v1`.
+
+**Logging in.** From a page of this server or of an allowed front end, `POST /api/v1/auth/login`
+sets a cookie. From a script, `POST /api/v1/auth/token` answers an access and a refresh token; send
+the first as `Authorization: Bearer …`. Press *Authorize* to try either here.
+
+**Errors** are RFC 9457 problem documents: `type` names the kind, `detail` says what happened,
+`errors` lists refused fields, `request_id` is what to tell whoever runs the site.
+
+**Lists** answer `items` and `next`; pass `next` as `cursor` to read on.
+"""
+
+
+def refusals(*kinds: type[AppError]) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses=` of a route: its refusals by status, each with an example."""
+    answers: dict[int | str, dict[str, Any]] = {}
+    for kind in kinds:
+        answer = answers.setdefault(
+            kind.status, {"description": HTTPStatus(kind.status).phrase, "content": _content()}
+        )
+        answer["content"][_MEDIA_TYPE]["examples"][kind.slug] = {"value": _example(kind)}
+    return answers
+
+
+def _content() -> dict[str, Any]:
+    return {_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}}
+
+
+def _example(kind: type[AppError]) -> dict[str, Any]:
+    return {
+        "type": f"/problems#{kind.slug}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": f"{kind.title}.",
+        "instance": "/api/v1/…",
+        "request_id": "5f3a9c0b1d2e4f60",
+    }
+
+
+def operation_id(route: APIRoute) -> str:
+    """Return `tag-function`: it stays the same when a path or a module moves."""
+    return f"{route.tags[0]}-{route.name}" if route.tags else route.name
+
+
+def mend(app: FastAPI) -> None:
+    """Replace `app.openapi` by one whose 422 are ours and whose Problem schema is defined."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = generate()
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            model = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(model.pop("$defs", {}))
+            schemas["Problem"] = model
+            for operations in document["paths"].values():
+                for operation in operations.values():
+                    _mend_422(operation)
+        return generate()
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents
+
+
+def _mend_422(operation: dict[str, Any]) -> None:
+    found = operation["responses"].get("422")
+    if found is not None and "application/json" in found.get("content", {}):
+        kept = found["content"].get(_MEDIA_TYPE, {}).get("examples", {})
+        answer = refusals(FieldsRefused)[422]
+        answer["content"][_MEDIA_TYPE]["examples"].update(kept)
+        operation["responses"]["422"] = answer

@@ -1,0 +1,144 @@
+"""Passwords: the hash context, the policy, and the bounded pool that hashes off the event loop.
+
+The only module that imports passlib. A hash costs tens of milliseconds and 19 MiB on purpose, so
+it never runs on the loop, never inside a transaction, and never more at a time than there are
+processors: a class that logs in on the bell waits in a queue, and other requests do not notice.
+"""
+
+import asyncio
+import os
+import sys
+import threading
+import unicodedata
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+from app.config import Settings
+from app.errors import HashingBusy
+from app.schemas import MAX_PASSWORD_BYTES, fold
+
+with warnings.catch_warnings():
+    # passlib asks argon2-cffi for its version in a way that warns; fatal where warnings are errors.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from passlib.context import CryptContext
+    from passlib.hash import argon2
+
+    # passlib would load the backend at the first hash, and that is not thread-safe: of eight
+    # first logins in a pool seven fail. So it is loaded here, once.
+    argon2.set_backend("argon2_cffi")
+
+T = TypeVar("T")
+
+_COMMON = frozenset(FREQUENCY_LISTS["passwords"])
+# A password that is somebody's uid or name with decorations around it falls to the first guess.
+_MIN_PERSONAL_PART = 4
+_LOWEST_PRIORITY = 19
+
+
+def normalise(password: str) -> str:
+    """Return the NFC form: what is hashed and what is verified (NIST SP 800-63B-4, 3.1.1.2)."""
+    return unicodedata.normalize("NFC", password)
+
+
+def find_weakness(password: str, *, min_length: int, personal: tuple[str, ...]) -> str | None:
+    """Say in a sentence why a password is refused, or return None.
+
+    There are no composition rules. `min_length` is in characters after NFC; `personal` are words
+    the password must not consist of, such as the uid, the name and the site.
+    """
+    password = normalise(password)
+    if len(password) < min_length:
+        return f"Use at least {min_length} characters. A few words in a row make a good password."
+    if len(password.encode()) > MAX_PASSWORD_BYTES:
+        return "Use at most 1,024 bytes."
+    folded = fold(password)
+    core = folded.strip("0123456789 !?.,-_#$*+@")
+    if folded in _COMMON or core in _COMMON or len(set(folded)) <= min_length // 4:
+        return "That password is among the first that are guessed. Choose a rarer one."
+    for word in personal:
+        folded_word = fold(word)
+        if len(folded_word) >= _MIN_PERSONAL_PART and _mostly(folded, folded_word):
+            return "That password is built from your name or this site's. Choose another."
+    return None
+
+
+def _mostly(folded: str, word: str) -> bool:
+    return word in folded and len(folded.replace(word, "")) < len(folded) / 2
+
+
+class PasswordHasher:
+    """Hashes and verifies in threads of its own; one instance for a running application."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._context = CryptContext(
+            schemes=["argon2"],
+            argon2__type="ID",
+            argon2__memory_cost=settings.argon2_memory_kib,
+            argon2__time_cost=settings.argon2_time,
+            argon2__parallelism=1,
+        )
+        self._pool = ThreadPoolExecutor(
+            max_workers=settings.hash_threads or os.cpu_count() or 1,
+            thread_name_prefix="hash",
+            initializer=_yield_to_others,
+        )
+        self._limit = settings.hash_queue
+        self._waiting = 0
+        self._decoy: str | None = None
+        self._decoy_lock = threading.Lock()
+
+    async def hash(self, password: str) -> str:
+        """Return a new argon2id hash.
+
+        Raises:
+            HashingBusy: too many hashes wait already.
+        """
+        return await self._run(lambda: self._hash(password))
+
+    async def verify(self, password: str, known_hash: str | None) -> tuple[bool, str | None]:
+        """Compare with a stored hash; the second value is a stronger hash to store, if due.
+
+        With `known_hash` None (no such user, or no password yet) the same work is done on a decoy,
+        so that the time tells nothing.
+
+        Raises:
+            HashingBusy: too many hashes wait already.
+        """
+        return await self._run(lambda: self._verify(password, known_hash))
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        if self._waiting >= self._limit:
+            raise HashingBusy
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self._waiting -= 1
+
+    def _hash(self, password: str) -> str:
+        return str(self._context.hash(normalise(password)))
+
+    def _verify(self, password: str, known_hash: str | None) -> tuple[bool, str | None]:
+        usable = known_hash is not None and self._context.identify(known_hash) is not None
+        candidate = known_hash if usable else self._make_decoy()
+        is_match, stronger = self._context.verify_and_update(normalise(password), candidate)
+        return (is_match, stronger) if usable else (False, None)
+
+    def _make_decoy(self) -> str:
+        with self._decoy_lock:
+            if self._decoy is None:
+                self._decoy = self._hash("no account has this password")
+            return self._decoy
+
+
+def _yield_to_others() -> None:
+    """Give a hashing thread the lowest priority, where the system has one per thread."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)

@@ -1,0 +1,136 @@
+"""Who is asking: from a token to the current user and session, in one exact read.
+
+The read happens on every request and is never cached by time: when a session is ended, an account
+disabled or a role changed, the very next request sees it, on every worker.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from app.db import Database
+from app.errors import AdminRequired, TokenInvalid
+from app.models import Role, SessionKind
+from app.tokens import Claims, Purpose, TokenCodec
+
+_LOOKUP = """
+SELECT s.id, s.sid, s.kind, s.cookie_profile, s.user_agent, s.client_address,
+       s.created_at, s.renewed_at, s.expires_at, s.ends_at,
+       u.id, u.public_id, u.uid, u.name, u.email, u.role, u.is_active,
+       u.created_at, u.updated_at
+FROM user_session AS s JOIN "user" AS u ON u.id = s.user_id
+WHERE s.sid = :sid AND s.revoked_at IS NULL AND u.is_active AND s.auth_epoch = u.auth_epoch
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """On whose behalf a use case runs, and where from. Services decide by this."""
+
+    user_id: int | None = None
+    public_id: str | None = None
+    role: Role | None = None
+    session_id: int | None = None
+    client_address: str = ""
+    user_agent: str = ""
+    request_id: str = ""
+    is_operator: bool = False
+
+    @property
+    def is_admin(self) -> bool:
+        """Admins, and whoever runs commands on the machine itself."""
+        return self.is_operator or self.role is Role.ADMIN
+
+    def require_admin(self) -> None:
+        """Raise AdminRequired unless this is an admin or the operator."""
+        if not self.is_admin:
+            raise AdminRequired
+
+
+OPERATOR = Actor(is_operator=True, client_address="console")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """The login session a request belongs to, as stored now."""
+
+    id: int
+    sid: str
+    kind: SessionKind
+    cookie_profile: str
+    user_agent: str
+    client_address: str
+    created_at: datetime
+    renewed_at: datetime
+    expires_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The current user and session of one request, read now, with the claims that led here."""
+
+    user_id: int
+    public_id: str
+    uid: str
+    name: str
+    email: str | None
+    role: Role
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime
+    session: SessionRow
+    claims: Claims
+    carrier: SessionKind
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role is Role.ADMIN
+
+
+async def load_principal(
+    database: Database, codec: TokenCodec, token: str, carrier: SessionKind, *, now: datetime
+) -> Principal:
+    """Return who a token stands for at this moment.
+
+    Raises:
+        TokenInvalid: the token does not hold, its session has ended, or its account is disabled.
+    """
+    purpose = Purpose.COOKIE if carrier is SessionKind.COOKIE else Purpose.ACCESS
+    claims = codec.verify(token, purpose, now=now)
+    row = await database.read_row(_LOOKUP, sid=claims.sid)
+    if row is None:
+        raise TokenInvalid
+    principal = _from_row(row, claims, carrier)
+    session = principal.session
+    is_over = now >= min(session.expires_at, session.ends_at)
+    if is_over or principal.public_id != claims.sub or session.kind is not carrier:
+        raise TokenInvalid
+    return principal
+
+
+def _from_row(row: Sequence[Any], claims: Claims, carrier: SessionKind) -> Principal:
+    session = SessionRow(
+        row[0], row[1], SessionKind(row[2]), row[3], row[4], row[5], *map(_aware, row[6:10])
+    )
+    return Principal(
+        user_id=row[10],
+        public_id=row[11],
+        uid=row[12],
+        name=row[13],
+        email=row[14],
+        role=Role(row[15]),
+        is_active=bool(row[16]),
+        created_at=_aware(row[17]),
+        updated_at=_aware(row[18]),
+        session=session,
+        claims=claims,
+        carrier=carrier,
+    )
+
+
+def _aware(value: datetime | str) -> datetime:
+    """SQLite hands over text without an offset; both databases store UTC."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -1,0 +1,52 @@
+"""From a template to an HTTP answer: the headers that every page has, and who is looking at it."""
+
+from typing import Any, cast
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from app.incoming import get_settings
+from app.observability import request_id
+from app.templating import Templates
+
+_PAGE_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+# Swagger UI's stylesheet draws its arrows from data: images.
+_DOCS_CSP = _PAGE_CSP.replace("img-src 'self'", "img-src 'self' data:")
+
+
+def page(
+    request: Request,
+    template: str,
+    *,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    is_secret: bool = False,
+    **context: Any,
+) -> HTMLResponse:
+    """Render a template as an answer.
+
+    Pages may be kept by the browser that asked and are checked with their ETag; `is_secret` ones
+    (a token, a one-time link) are not kept at all.
+    """
+    settings = get_settings(request)
+    templates = cast("Templates", request.app.state.templates)
+    text = templates.render(
+        template,
+        viewer=getattr(request.state, "principal", None),
+        path=request.url.path,
+        request_id=request_id.get(),
+        signup_mode=settings.signup_mode,
+        docs_on=settings.docs,
+        **context,
+    )
+    is_docs = template == "docs.html"
+    all_headers = {
+        "Cache-Control": "no-store" if is_secret or status != 200 else "private, no-cache",  # noqa: PLR2004
+        "Content-Security-Policy": _DOCS_CSP if is_docs else _PAGE_CSP,
+        "Vary": "Cookie, Accept",
+        **(headers or {}),
+    }
+    return HTMLResponse(text, status_code=status, headers=all_headers)

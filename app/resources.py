@@ -1,0 +1,53 @@
+"""What a running application holds open, in one place: made at start, closed at the end.
+
+The server and every command make one and hand it down; nothing here is a global.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from app.config import Settings
+from app.db import Database
+from app.keys import KeyRing
+from app.passwords import PasswordHasher
+from app.rate_limit import Throttle
+from app.tokens import TokenCodec
+
+LOGIN_PERIOD = 15 * 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """The database, the keys, the hashing pool and the throttles of one process."""
+
+    settings: Settings
+    database: Database
+    codec: TokenCodec
+    hasher: PasswordHasher
+    login_throttle: Throttle
+
+
+def load_key_ring(settings: Settings) -> KeyRing:
+    """Read the key ring: from SECRET_KEY if that is set, else from the instance folder."""
+    if settings.secret_key is not None:
+        return KeyRing.from_secret(settings.secret_key.get_secret_value())
+    return KeyRing.read(settings.keys_path)
+
+
+@asynccontextmanager
+async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
+    """Open everything, and close it when the block ends."""
+    database = Database(settings)
+    hasher = PasswordHasher(settings)
+    try:
+        yield Resources(
+            settings=settings,
+            database=database,
+            codec=TokenCodec(load_key_ring(settings)),
+            hasher=hasher,
+            login_throttle=Throttle(settings.login_attempts, LOGIN_PERIOD),
+        )
+    finally:
+        hasher.close()
+        await database.dispose()

@@ -1,0 +1,253 @@
+"""`/api/v1/auth`: log in by cookie or token, refresh, log out, and look after one's sessions."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from app.cookies import choose_profile
+from app.dependencies import (
+    ActorDep,
+    CookieSessionDep,
+    CurrentUser,
+    OptionalUser,
+    ResourcesDep,
+    SessionDep,
+    VisitDep,
+)
+from app.error_handlers import respond
+from app.errors import (
+    CrossOriginRefused,
+    HashingBusy,
+    LinkInvalid,
+    LoginFailed,
+    RefreshTokenInvalid,
+    SessionNotFound,
+    TokenInvalid,
+    TooManyAttempts,
+    Unauthenticated,
+    UnsupportedBody,
+)
+from app.models import SessionKind, User, UserSession, utc_now
+from app.openapi import refusals
+from app.resources import Resources
+from app.schemas import (
+    CurrentSession,
+    Login,
+    LoginName,
+    Password,
+    PasswordReset,
+    RefreshRequest,
+    SessionPublic,
+    Token,
+    UserAccount,
+)
+from app.services import credentials, sessions
+from app.tokens import Purpose
+
+router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
+
+LOGIN_REFUSALS = (LoginFailed, CrossOriginRefused, UnsupportedBody, TooManyAttempts, HashingBusy)
+
+
+class PasswordGrant(BaseModel):
+    """The form of RFC 6749, section 4.3.2. Scopes and clients are accepted and mean nothing."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    username: LoginName
+    password: Password
+    grant_type: Annotated[str, Field(pattern="^password$")] = "password"
+    scope: str = ""
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+
+
+class Revocation(BaseModel):
+    """The form of RFC 7009, section 2.1."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    token: Annotated[SecretStr, Field(max_length=4096)]
+    token_type_hint: str | None = None
+
+
+@router.post("/token", responses=refusals(*LOGIN_REFUSALS))
+async def create_token(
+    form: Annotated[PasswordGrant, Form()],
+    response: Response,
+    session: SessionDep,
+    resources: ResourcesDep,
+    actor: ActorDep,
+) -> Token:
+    """Exchange a uid and a password for an access and a refresh token. Sets no cookie."""
+    user = await credentials.authenticate(
+        resources, actor, uid=form.username, password=form.password
+    )
+    user_session = await sessions.open_session(
+        session,
+        actor,
+        user=user,
+        kind=SessionKind.BEARER,
+        settings=resources.settings,
+        now=utc_now(),
+    )
+    response.headers["Pragma"] = "no-cache"  # RFC 6749, section 5.1
+    return _token(resources, user, user_session)
+
+
+def _token(resources: Resources, user: User, user_session: UserSession) -> Token:
+    now = utc_now()
+    life = timedelta(minutes=resources.settings.access_token_minutes)
+    expires_at = min(now + life, user_session.ends_at)
+    access = resources.codec.issue(
+        Purpose.ACCESS, sub=user.public_id, sid=user_session.sid, now=now, expires_at=expires_at
+    )
+    return Token(
+        access_token=access,
+        expires_in=int((expires_at - now).total_seconds()),
+        refresh_token=resources.codec.issue_refresh(user_session.sid, user_session.refresh_counter),
+    )
+
+
+@router.post("/refresh", response_model=Token, responses=refusals(RefreshTokenInvalid))
+async def refresh_token(
+    body: RefreshRequest,
+    request: Request,
+    session: SessionDep,
+    resources: ResourcesDep,
+    actor: ActorDep,
+) -> Token | Response:
+    """Exchange a refresh token for a new pair. Using an older one again ends the whole login."""
+    sid, counter = resources.codec.read_refresh(body.refresh_token.get_secret_value())
+    refreshed = await sessions.refresh_session(
+        session, actor, sid=sid, counter=counter, settings=resources.settings, now=utc_now()
+    )
+    if refreshed.is_reused:
+        # Returned, not raised: raising would undo the end of the session.
+        return await respond(request, RefreshTokenInvalid())
+    return _token(resources, refreshed.user, refreshed.user_session)
+
+
+@router.post("/revoke", status_code=200)
+async def revoke_token(
+    form: Annotated[Revocation, Form()],
+    session: SessionDep,
+    resources: ResourcesDep,
+    actor: ActorDep,
+) -> None:
+    """End the login a token belongs to, access or refresh (RFC 7009). Unknown ones are fine."""
+    text = form.token.get_secret_value()
+    try:
+        if text.startswith("prt_"):
+            sid, _ = resources.codec.read_refresh(text)
+        else:
+            sid = resources.codec.verify(text, Purpose.ACCESS, now=utc_now()).sid
+    except (RefreshTokenInvalid, TokenInvalid):
+        return
+    await sessions.revoke_by_token(session, actor, sid=sid, now=utc_now())
+
+
+@router.post("/login", responses=refusals(*LOGIN_REFUSALS))
+async def login(
+    body: Login,
+    session: SessionDep,
+    resources: ResourcesDep,
+    actor: ActorDep,
+    visit: VisitDep,
+    previous: OptionalUser,
+    cookie: CookieSessionDep,
+) -> CurrentSession:
+    """Log in and get the session cookie, set so that this page's browser sends it back."""
+    user = await credentials.authenticate(resources, actor, uid=body.uid, password=body.password)
+    if previous is not None and previous.carrier is SessionKind.COOKIE:
+        await sessions.end_replaced(session, actor, session_id=previous.session.id, now=utc_now())
+    user_session = await sessions.open_session(
+        session,
+        actor,
+        user=user,
+        kind=SessionKind.COOKIE,
+        settings=resources.settings,
+        now=utc_now(),
+        cookie_profile=choose_profile(visit).value,
+    )
+    cookie.set(user, user_session)
+    return CurrentSession(
+        user=UserAccount.model_validate(user),
+        session=_public(user_session, current_id=user_session.id),
+        authenticated_by="cookie",
+        token_expires_at=user_session.expires_at,
+    )
+
+
+@router.post("/logout", status_code=204, responses=refusals(CrossOriginRefused))
+async def logout(
+    session: SessionDep, actor: ActorDep, user: OptionalUser, cookie: CookieSessionDep
+) -> None:
+    """End the current login, by cookie or token, and remove the cookie. Without one, do nothing."""
+    if user is not None:
+        await sessions.end_session(session, actor, sid=user.session.sid, now=utc_now())
+    cookie.clear()
+
+
+@router.get("/session", responses=refusals(Unauthenticated, TokenInvalid))
+async def get_session(user: CurrentUser) -> CurrentSession:
+    """Say who is asking, how they proved it, and when that ends."""
+    return CurrentSession(
+        user=UserAccount.model_validate(user),
+        session=_public(user.session, current_id=user.session.id),
+        authenticated_by=user.carrier.value,
+        token_expires_at=user.claims.exp,
+    )
+
+
+def _public(source: object, *, current_id: int | None) -> SessionPublic:
+    public = SessionPublic.model_validate(source)
+    public.is_current = getattr(source, "id", None) == current_id
+    return public
+
+
+@router.get("/sessions", responses=refusals(Unauthenticated, TokenInvalid))
+async def list_sessions(
+    session: SessionDep, user: CurrentUser, actor: ActorDep
+) -> list[SessionPublic]:
+    """List one's own living logins, the latest used first."""
+    found = await sessions.list_sessions(session, actor, now=utc_now())
+    return [_public(item, current_id=user.session.id) for item in found]
+
+
+@router.delete(
+    "/sessions/{session_id}",
+    status_code=204,
+    responses=refusals(Unauthenticated, TokenInvalid, SessionNotFound, CrossOriginRefused),
+)
+async def delete_session(
+    session_id: str, session: SessionDep, _user: CurrentUser, actor: ActorDep
+) -> None:
+    """End one of one's own logins."""
+    await sessions.end_session(session, actor, sid=session_id, now=utc_now())
+
+
+@router.delete(
+    "/sessions",
+    status_code=204,
+    responses=refusals(Unauthenticated, TokenInvalid, CrossOriginRefused),
+)
+async def delete_other_sessions(session: SessionDep, _user: CurrentUser, actor: ActorDep) -> None:
+    """End all of one's logins but this one."""
+    await sessions.end_other_sessions(session, actor, now=utc_now())
+
+
+@router.post(
+    "/reset",
+    status_code=204,
+    responses=refusals(LinkInvalid, CrossOriginRefused, UnsupportedBody, HashingBusy),
+)
+async def reset_password(
+    body: PasswordReset, session: SessionDep, resources: ResourcesDep, actor: ActorDep
+) -> None:
+    """Choose a new password with a reset link's token. Every login of the account ends."""
+    await credentials.reset_password(
+        session, actor, token=body.token, new=body.new_password, resources=resources
+    )

@@ -1,0 +1,197 @@
+"""`/api/v1/users`: accounts, one's own and, for admins, everybody's."""
+
+from fastapi import APIRouter, Response
+
+from app.dependencies import (
+    ActorDep,
+    AdminUser,
+    CookieSessionDep,
+    CurrentUser,
+    Cursor,
+    OptionalUser,
+    PageSize,
+    ResourcesDep,
+    SearchText,
+    SessionDep,
+)
+from app.errors import (
+    AdminRequired,
+    CrossOriginRefused,
+    FieldsRefused,
+    HashingBusy,
+    InviteRequired,
+    LastAdmin,
+    LinkInvalid,
+    SignupClosed,
+    TokenInvalid,
+    TooManyAttempts,
+    UidTaken,
+    Unauthenticated,
+    UnsupportedBody,
+    UserNotFound,
+    WrongPassword,
+)
+from app.models import User
+from app.openapi import refusals
+from app.principals import Principal
+from app.schemas import (
+    OneTimeLinkPublic,
+    Page,
+    PasswordChange,
+    PasswordConfirmation,
+    UserAccount,
+    UserAdminUpdate,
+    UserCreate,
+    UserPublic,
+    UserUpdate,
+)
+from app.services import accounts, credentials
+
+router = APIRouter(prefix="/api/v1/users", tags=["users"])
+
+READ = (Unauthenticated, TokenInvalid)
+WRITE = (*READ, CrossOriginRefused, UnsupportedBody)
+ADMIN = (*WRITE, AdminRequired, UserNotFound)
+
+
+def _visible(user: User, viewer: Principal) -> UserAccount | UserPublic:
+    """Show people all of themselves, admins all of everybody, anybody else the public part."""
+    if viewer.is_admin or viewer.user_id == user.id:
+        return UserAccount.model_validate(user)
+    return UserPublic.model_validate(user)
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses=refusals(
+        SignupClosed,
+        InviteRequired,
+        CrossOriginRefused,
+        LinkInvalid,
+        UidTaken,
+        UnsupportedBody,
+        FieldsRefused,
+        HashingBusy,
+    ),
+)
+async def create_user(
+    body: UserCreate,
+    response: Response,
+    session: SessionDep,
+    resources: ResourcesDep,
+    actor: ActorDep,
+    _viewer: OptionalUser,
+) -> UserAccount:
+    """Sign up. An admin creates accounts for others here too, and may give a role."""
+    user = await accounts.sign_up(session, actor, new=body, resources=resources)
+    response.headers["Location"] = f"{router.prefix}/{user.uid}"
+    return UserAccount.model_validate(user)
+
+
+@router.get("", responses=refusals(*READ, FieldsRefused))
+async def list_users(
+    session: SessionDep,
+    viewer: CurrentUser,
+    q: SearchText = "",
+    cursor: Cursor = None,
+    limit: PageSize = 50,
+) -> Page[UserAccount | UserPublic]:
+    """List users by uid, a page at a time, perhaps those whose name or uid contains `q`."""
+    found = await accounts.list_users(session, search=q, cursor=cursor, limit=limit)
+    return Page(items=[_visible(user, viewer) for user in found.users], next=found.next)
+
+
+@router.get("/me", responses=refusals(*READ))
+async def get_me(viewer: CurrentUser) -> UserAccount:
+    """Show one's own account."""
+    return UserAccount.model_validate(viewer)
+
+
+@router.patch("/me", responses=refusals(*WRITE, UidTaken))
+async def update_me(
+    body: UserUpdate, session: SessionDep, _viewer: CurrentUser, actor: ActorDep
+) -> UserAccount:
+    """Change one's own uid, name or e-mail. Fields left out stay."""
+    return UserAccount.model_validate(await accounts.update_self(session, actor, changes=body))
+
+
+@router.post(
+    "/me/password",
+    status_code=204,
+    responses=refusals(*WRITE, WrongPassword, FieldsRefused, TooManyAttempts, HashingBusy),
+)
+async def change_password(
+    body: PasswordChange,
+    session: SessionDep,
+    resources: ResourcesDep,
+    _viewer: CurrentUser,
+    actor: ActorDep,
+) -> None:
+    """Change one's own password. All other logins end; this one stays."""
+    await credentials.change_password(
+        session,
+        actor,
+        current=body.current_password,
+        new=body.new_password,
+        resources=resources,
+    )
+
+
+@router.delete(
+    "/me",
+    status_code=204,
+    responses=refusals(*WRITE, WrongPassword, LastAdmin, TooManyAttempts, HashingBusy),
+)
+async def delete_me(
+    body: PasswordConfirmation,
+    session: SessionDep,
+    resources: ResourcesDep,
+    _viewer: CurrentUser,
+    actor: ActorDep,
+    cookie: CookieSessionDep,
+) -> None:
+    """Delete one's own account for good. Asks for the password again."""
+    await credentials.confirm_password(resources, actor, password=body.current_password)
+    await accounts.delete_self(session, actor)
+    cookie.clear()
+
+
+@router.post("/invites", status_code=201, responses=refusals(*WRITE, AdminRequired))
+async def create_invite(
+    session: SessionDep, resources: ResourcesDep, _viewer: AdminUser, actor: ActorDep
+) -> OneTimeLinkPublic:
+    """Make a link with which one person may sign up. For admins."""
+    link = await credentials.create_invite(session, actor, resources=resources)
+    return OneTimeLinkPublic(url=link.url, expires_at=link.expires_at)
+
+
+@router.get("/{uid}", responses=refusals(*READ, UserNotFound))
+async def get_user(uid: str, session: SessionDep, viewer: CurrentUser) -> UserAccount | UserPublic:
+    """Show one user: all of it to themselves and to admins, the public part to others."""
+    return _visible(await accounts.get_user(session, uid=uid), viewer)
+
+
+@router.patch("/{uid}", responses=refusals(*ADMIN, UidTaken, LastAdmin))
+async def update_user(
+    uid: str, body: UserAdminUpdate, session: SessionDep, _viewer: AdminUser, actor: ActorDep
+) -> UserAccount:
+    """Change anybody's account, role or state. For admins."""
+    user = await accounts.update_user(session, actor, uid=uid, changes=body)
+    return UserAccount.model_validate(user)
+
+
+@router.post("/{uid}/reset", status_code=201, responses=refusals(*ADMIN))
+async def create_reset_link(
+    uid: str, session: SessionDep, resources: ResourcesDep, _viewer: AdminUser, actor: ActorDep
+) -> OneTimeLinkPublic:
+    """Make a link with which this person chooses a new password. For admins."""
+    user = await accounts.get_user(session, uid=uid)
+    link = await credentials.create_reset_link(session, actor, user=user, resources=resources)
+    return OneTimeLinkPublic(url=link.url, expires_at=link.expires_at)
+
+
+@router.delete("/{uid}", status_code=204, responses=refusals(*ADMIN, LastAdmin))
+async def delete_user(uid: str, session: SessionDep, _viewer: AdminUser, actor: ActorDep) -> None:
+    """Delete anybody's account for good. For admins."""
+    await accounts.delete_user(session, actor, uid=uid)

@@ -1,0 +1,121 @@
+"""Starting the server: take the port, get the instance ready, say where it is, serve until stopped.
+
+The port is taken first, so that a second start changes nothing.
+"""
+
+import asyncio
+import errno
+import logging
+import socket
+import sys
+from collections.abc import Callable
+
+import uvicorn
+
+from app import __version__
+from app.config import Settings, unknown_settings
+from app.main import create_app
+from app.observability import configure_logging
+from app.startup import CannotStart, make_setup_link, prepare
+
+log = logging.getLogger("portfolio")
+
+BACKLOG = 2048
+DRAIN_SECONDS = 10
+
+
+def serve(settings: Settings, report: Callable[[str], None]) -> None:
+    """Serve until Ctrl-C or SIGTERM.
+
+    Raises:
+        CannotStart: the port is taken, or the instance cannot be used.
+    """
+    configure_logging(level=settings.log_level, as_json=_wants_json(settings))
+    with take_port(settings) as listener:
+        port: int = listener.getsockname()[1]
+        settings = settings.model_copy(update={"port": port})
+        prepare(settings, report)
+        for name in unknown_settings():
+            log.warning("Unknown setting, ignored", extra={"setting": name})
+        greet(settings, report)
+        config = uvicorn.Config(
+            create_app(settings),
+            loop="uvloop",
+            http="httptools",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+        )
+        server = uvicorn.Server(config)
+        try:
+            server.run(sockets=[listener])
+        except KeyboardInterrupt:
+            report("Stopped.")
+    if not server.started:
+        raise CannotStart("The server could not start; the log above says why.")
+
+
+def _wants_json(settings: Settings) -> bool:
+    if settings.log_format == "auto":
+        return settings.is_production and not sys.stderr.isatty()
+    return settings.log_format == "json"
+
+
+def take_port(settings: Settings) -> socket.socket:
+    """Return a bound socket.
+
+    Raises:
+        CannotStart: the port is in use or forbidden, or the host is not one of this machine's.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        # From here on a second server is refused; uvicorn listens again, which changes nothing.
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise CannotStart(_why_no_port(settings, error)) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def _why_no_port(settings: Settings, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {settings.port} is taken: another program (perhaps this one) uses it. "
+            f"Stop that, or choose another port: PORT={settings.port + 1} make run"
+        )
+    if error.errno == errno.EACCES:
+        return f"Port {settings.port} needs special rights. Choose one above 1023 with PORT."
+    return (
+        f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Check HOST and PORT."
+    )
+
+
+def greet(settings: Settings, report: Callable[[str], None]) -> None:
+    """Print the addresses and, while there is no admin, the link to become the first."""
+    report(f"Portfolio {__version__}, {settings.environment}, {_database_name(settings)}")
+    report(f"  Site       {settings.base_url}")
+    if settings.docs:
+        report(f"  API docs   {settings.base_url}/docs")
+    link = asyncio.run(make_setup_link(settings))
+    if link is not None:
+        report(f"  No admin exists yet. Create the first one here (works once, {_life(settings)}):")
+        report(f"  {link}")
+    if settings.is_production and not settings.is_https:
+        report("  Warning: plain http. Anyone on this network can read logins (ALLOW_HTTP).")
+    report("  Stop with Ctrl-C.")
+
+
+def _database_name(settings: Settings) -> str:
+    return f"SQLite {settings.sqlite_path}" if settings.sqlite_path else "PostgreSQL"
+
+
+def _life(settings: Settings) -> str:
+    return f"for {settings.one_time_link_hours} hours"

@@ -1,0 +1,273 @@
+"""Accounts: sign up, look up, change, disable, delete. Who may see and do what is decided here."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, or_, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.db import violates
+from app.errors import (
+    FieldError,
+    FieldsRefused,
+    InviteRequired,
+    LastAdmin,
+    LinkInvalid,
+    SignupClosed,
+    UidTaken,
+    UserNotFound,
+)
+from app.models import LinkPurpose, Role, User, utc_now
+from app.principals import Actor
+from app.resources import Resources
+from app.schemas import UserAdminUpdate, UserCreate, UserUpdate, fold
+from app.services import audit, credentials, links
+
+MAX_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class UserPage:
+    """Some users in order of their folded uid, and the cursor of what follows."""
+
+    users: Sequence[User]
+    next: str | None
+
+
+async def sign_up(
+    session: AsyncSession, actor: Actor, *, new: UserCreate, resources: Resources
+) -> User:
+    """Create an account: for oneself, where sign-up allows it, or by an admin for somebody.
+
+    Raises:
+        SignupClosed, InviteRequired, LinkInvalid: sign-up does not allow it.
+        FieldsRefused: the password is too weak, or `role` was sent by somebody who is no admin.
+        UidTaken: another account has this uid, in whatever case.
+    """
+    if not actor.is_admin:
+        _check_signup(new, resources)
+    password_hash = await credentials.hash_new_password(
+        new.password, resources=resources, uid=new.uid, name=new.name
+    )
+    if new.invite is not None and not actor.is_admin:
+        secret = new.invite.get_secret_value()
+        await links.redeem_link(session, purpose=LinkPurpose.INVITE, secret=secret, now=utc_now())
+    role = Role(new.role) if new.role else Role.USER
+    return await _insert(session, actor, new=new, role=role, password_hash=password_hash)
+
+
+def _check_signup(new: UserCreate, resources: Resources) -> None:
+    if new.role is not None:
+        raise FieldsRefused(FieldError("/role", "Only an admin chooses a role.", "forbidden"))
+    mode = resources.settings.signup_mode
+    if mode == "closed":
+        raise SignupClosed
+    if mode == "invite" and new.invite is None:
+        raise InviteRequired
+
+
+async def set_up_first_admin(
+    session: AsyncSession, actor: Actor, *, token: str, new: UserCreate, resources: Resources
+) -> User:
+    """Create the first admin with the link that the server printed.
+
+    Raises:
+        LinkInvalid: the link does not hold, or there is an admin already.
+        FieldsRefused, UidTaken: as for any sign-up.
+    """
+    password_hash = await credentials.hash_new_password(
+        new.password, resources=resources, uid=new.uid, name=new.name
+    )
+    await links.redeem_link(session, purpose=LinkPurpose.SETUP, secret=token, now=utc_now())
+    if await has_admin(session):
+        raise LinkInvalid
+    return await _insert(session, actor, new=new, role=Role.ADMIN, password_hash=password_hash)
+
+
+async def _insert(
+    session: AsyncSession, actor: Actor, *, new: UserCreate, role: Role, password_hash: str
+) -> User:
+    user = User(
+        uid=new.uid,
+        uid_folded=fold(new.uid),
+        name=new.name,
+        name_folded=fold(new.name),
+        email=new.email,
+        password_hash=password_hash,
+        role=role,
+    )
+    session.add(user)
+    await _flush(session)
+    audit.record(session, actor, "account-created", subject=user.public_id, role=role.value)
+    return user
+
+
+async def _flush(session: AsyncSession) -> None:
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        if violates(error, "user", "uid_folded"):
+            raise UidTaken from error
+        raise
+
+
+async def has_admin(session: AsyncSession) -> bool:
+    """Whether anybody active can administer this site."""
+    query = select(User.id).where(User.role == Role.ADMIN, col(User.is_active)).limit(1)
+    return (await session.exec(query)).first() is not None
+
+
+async def get_user(session: AsyncSession, *, uid: str) -> User:
+    """Return the account with this uid, in whatever case.
+
+    Raises:
+        UserNotFound: there is none.
+    """
+    query = select(User).where(User.uid_folded == fold(uid))
+    user = (await session.exec(query)).one_or_none()
+    if user is None:
+        raise UserNotFound
+    return user
+
+
+async def list_users(
+    session: AsyncSession, *, search: str = "", cursor: str | None = None, limit: int = 50
+) -> UserPage:
+    """Return a page of users whose uid or name contains `search`, ordered by uid.
+
+    Raises:
+        FieldsRefused: the cursor is not one that an earlier page gave.
+    """
+    limit = min(limit, MAX_PAGE)
+    query = select(User).order_by(col(User.uid_folded)).limit(limit + 1)
+    if cursor is not None:
+        query = query.where(User.uid_folded > _read_cursor(cursor))
+    if search:
+        needle = fold(search)
+        query = query.where(
+            or_(
+                col(User.uid_folded).contains(needle, autoescape=True),
+                col(User.name_folded).contains(needle, autoescape=True),
+            )
+        )
+    users = (await session.exec(query)).all()
+    if len(users) <= limit:
+        return UserPage(users, None)
+    return UserPage(users[:limit], _make_cursor(users[limit - 1].uid_folded))
+
+
+def _make_cursor(uid_folded: str) -> str:
+    return base64.urlsafe_b64encode(uid_folded.encode()).rstrip(b"=").decode()
+
+
+def _read_cursor(cursor: str) -> str:
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        uid_folded = text.decode()
+    except (binascii.Error, ValueError):
+        uid_folded = ""
+    if not uid_folded or "\x00" in uid_folded:
+        raise FieldsRefused(FieldError("/cursor", "Use the `next` of an earlier page.", "cursor"))
+    return uid_folded
+
+
+async def update_self(session: AsyncSession, actor: Actor, *, changes: UserUpdate) -> User:
+    """Change one's own uid, name or e-mail; fields that were not sent stay.
+
+    Raises:
+        UidTaken: another account has the new uid.
+    """
+    user = await _get_by_id(session, actor.user_id)
+    return await _apply(session, actor, user, changes)
+
+
+async def update_user(
+    session: AsyncSession, actor: Actor, *, uid: str, changes: UserAdminUpdate
+) -> User:
+    """Change anybody's account, role or state, as an admin.
+
+    Raises:
+        AdminRequired, UserNotFound, UidTaken: as named.
+        LastAdmin: nobody would be left to administer the site.
+    """
+    actor.require_admin()
+    user = await get_user(session, uid=uid)
+    if (changes.role or user.role) != Role.ADMIN or changes.is_active is False:
+        await _spare_last_admin(session, user)
+    return await _apply(session, actor, user, changes)
+
+
+async def _apply(session: AsyncSession, actor: Actor, user: User, changes: UserUpdate) -> User:
+    sent: dict[str, Any] = {
+        name: value
+        for name, value in changes.model_dump(exclude_unset=True).items()
+        # Only the e-mail can be taken away; null for another field says nothing.
+        if value is not None or name == "email"
+    }
+    if "uid" in sent:
+        sent["uid_folded"] = fold(sent["uid"])
+    if "name" in sent:
+        sent["name_folded"] = fold(sent["name"])
+    if "role" in sent:
+        sent["role"] = Role(sent["role"])
+    if sent.get("is_active") is False:
+        # Sessions from before do not come back to life when the account does.
+        sent["auth_epoch"] = user.auth_epoch + 1
+    user.sqlmodel_update({**sent, "updated_at": utc_now()})
+    await _flush(session)
+    changed = ",".join(sorted(changes.model_fields_set))
+    audit.record(session, actor, "account-changed", subject=user.public_id, fields=changed)
+    return user
+
+
+async def delete_self(session: AsyncSession, actor: Actor) -> None:
+    """Delete one's own account. The caller has had the password confirmed before.
+
+    Raises:
+        LastAdmin: nobody would be left to administer the site.
+    """
+    await _delete(session, actor, await _get_by_id(session, actor.user_id))
+
+
+async def delete_user(session: AsyncSession, actor: Actor, *, uid: str) -> None:
+    """Delete anybody's account, as an admin.
+
+    Raises:
+        AdminRequired, UserNotFound, LastAdmin: as named.
+    """
+    actor.require_admin()
+    await _delete(session, actor, await get_user(session, uid=uid))
+
+
+async def _delete(session: AsyncSession, actor: Actor, user: User) -> None:
+    await _spare_last_admin(session, user)
+    audit.record(session, actor, "account-deleted", subject=user.public_id)
+    await session.delete(user)
+    await session.flush()
+
+
+async def _get_by_id(session: AsyncSession, user_id: int | None) -> User:
+    user = await session.get(User, user_id) if user_id is not None else None
+    if user is None:
+        raise UserNotFound
+    return user
+
+
+async def _spare_last_admin(session: AsyncSession, user: User) -> None:
+    """Refuse to take away the last active admin, not even by two requests at once.
+
+    All admins are locked in one order, so a second remover waits and then sees one less.
+    """
+    query = (
+        select(User)
+        .where(User.role == Role.ADMIN, col(User.is_active))
+        .order_by(col(User.id))
+        .with_for_update()
+    )
+    admins = (await session.exec(query.execution_options(populate_existing=True))).all()
+    if [admin.id for admin in admins] == [user.id]:
+        raise LastAdmin

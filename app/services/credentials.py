@@ -1,0 +1,207 @@
+"""Passwords in use: prove one, change it, reset it. One `authenticate` stands behind every login.
+
+A hash takes long, so no function here hashes while it holds a transaction: it reads in a short one
+of its own, hashes, and only then touches the request's session, checking that what it read still
+holds.
+"""
+
+from pydantic import SecretStr
+from sqlmodel import col, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.errors import FieldError, FieldsRefused, LoginFailed, UserNotFound, WrongPassword
+from app.models import LinkPurpose, User, UserSession, utc_now
+from app.passwords import find_weakness
+from app.principals import Actor
+from app.resources import Resources
+from app.schemas import fold
+from app.services import audit, links
+
+
+async def hash_new_password(
+    password: SecretStr, *, resources: Resources, uid: str, name: str, pointer: str = "/password"
+) -> str:
+    """Check a new password against the policy and return its hash. Needs no transaction.
+
+    Raises:
+        FieldsRefused: it is too short, common, or built from the uid, the name or the site's name.
+        HashingBusy: too many hashes wait already.
+    """
+    settings = resources.settings
+    text = password.get_secret_value()
+    personal = (uid, *name.split(), name, settings.site_name)
+    weakness = find_weakness(text, min_length=settings.password_min_length, personal=personal)
+    if weakness is not None:
+        raise FieldsRefused(FieldError(pointer, weakness, "weak_password"))
+    return await resources.hasher.hash(text)
+
+
+async def authenticate(
+    resources: Resources, actor: Actor, *, uid: str, password: SecretStr
+) -> User:
+    """Return the account that a uid and a password prove.
+
+    Unknown uid, wrong password, disabled account and account without a password are one answer
+    after the same work. Failures are counted for the account and the address together: a stranger
+    elsewhere cannot lock anybody out, and a class behind one address does not add up.
+
+    Raises:
+        LoginFailed: they prove nothing.
+        TooManyAttempts: too many failures lately; nothing was looked at.
+        HashingBusy: too many hashes wait already.
+    """
+    throttle, key = resources.login_throttle, f"{fold(uid)} {actor.client_address}"
+    throttle.check(key)
+    throttle.spend(key)
+    query = select(User).where(User.uid_folded == fold(uid))
+    async with resources.database.transaction(read_only=True) as session:
+        user = (await session.exec(query)).one_or_none()
+    known_hash = user.password_hash if user is not None else None
+    is_match, stronger = await resources.hasher.verify(password.get_secret_value(), known_hash)
+    if user is None or not is_match or not user.is_active:
+        async with resources.database.transaction() as session:
+            subject = user.public_id if user is not None else None
+            audit.record(session, actor, "login-failed", subject=subject)
+        raise LoginFailed
+    throttle.forget(key)
+    if stronger is not None:
+        async with resources.database.transaction() as session:
+            await _replace_hash(session, user, stronger)
+    return user
+
+
+async def _replace_hash(session: AsyncSession, user: User, password_hash: str) -> bool:
+    """Store a hash if the one that was read still stands; say whether it did."""
+    statement = (
+        update(User)
+        .where(col(User.id) == user.id, col(User.password_hash) == user.password_hash)
+        .values(password_hash=password_hash)
+    )
+    return (await session.exec(statement)).rowcount == 1
+
+
+async def confirm_password(resources: Resources, actor: Actor, *, password: SecretStr) -> User:
+    """Return the actor's account if the password is theirs; asked before what cannot be undone.
+
+    Raises:
+        WrongPassword, TooManyAttempts, HashingBusy: as named.
+    """
+    throttle, key = resources.login_throttle, f"confirm {actor.user_id}"
+    throttle.check(key)
+    throttle.spend(key)
+    async with resources.database.transaction(read_only=True) as session:
+        user = await session.get(User, actor.user_id)
+    if user is None:
+        raise UserNotFound
+    is_match, _ = await resources.hasher.verify(password.get_secret_value(), user.password_hash)
+    if not is_match:
+        raise WrongPassword
+    throttle.forget(key)
+    return user
+
+
+async def change_password(
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    current: SecretStr,
+    new: SecretStr,
+    resources: Resources,
+) -> None:
+    """Replace one's password, end all other sessions, keep the current one.
+
+    Raises:
+        WrongPassword: the current one is not right, or was just changed elsewhere.
+        FieldsRefused, TooManyAttempts, HashingBusy: as named.
+    """
+    user = await confirm_password(resources, actor, password=current)
+    new_hash = await hash_new_password(
+        new, resources=resources, uid=user.uid, name=user.name, pointer="/new_password"
+    )
+    seen = user.password_hash
+    fresh = await session.get(User, actor.user_id, with_for_update=True)
+    if fresh is None or fresh.password_hash != seen:
+        raise WrongPassword
+    _set_password(fresh, new_hash)
+    user_session = await session.get(UserSession, actor.session_id)
+    if user_session is not None:
+        user_session.auth_epoch = fresh.auth_epoch
+    audit.record(session, actor, "password-changed", subject=fresh.public_id)
+    await session.flush()
+
+
+def _set_password(user: User, password_hash: str) -> None:
+    user.password_hash = password_hash
+    user.auth_epoch += 1
+    user.updated_at = utc_now()
+
+
+async def create_reset_link(
+    session: AsyncSession, actor: Actor, *, user: User, resources: Resources
+) -> links.NewLink:
+    """Make a link with which a person chooses a new password; nobody else learns it.
+
+    Raises:
+        AdminRequired: the actor is no admin.
+    """
+    actor.require_admin()
+    audit.record(session, actor, "reset-link-created", subject=user.public_id)
+    return await links.create_link(
+        session,
+        purpose=LinkPurpose.RESET,
+        settings=resources.settings,
+        now=utc_now(),
+        user_id=user.id,
+    )
+
+
+async def create_invite(
+    session: AsyncSession, actor: Actor, *, resources: Resources
+) -> links.NewLink:
+    """Make a link with which one person may sign up.
+
+    Raises:
+        AdminRequired: the actor is no admin.
+    """
+    actor.require_admin()
+    audit.record(session, actor, "invite-created")
+    return await links.create_link(
+        session, purpose=LinkPurpose.INVITE, settings=resources.settings, now=utc_now()
+    )
+
+
+async def reset_password(
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    token: SecretStr,
+    new: SecretStr,
+    resources: Resources,
+) -> User:
+    """Set the password that a reset link allows, end every session, and return the account.
+
+    A disabled account stays disabled.
+
+    Raises:
+        LinkInvalid: the link does not hold. It still holds after a refused password.
+        FieldsRefused, HashingBusy: as named.
+    """
+    secret = token.get_secret_value()
+    async with resources.database.transaction(read_only=True) as reading:
+        link = await links.find_link(
+            reading, purpose=LinkPurpose.RESET, secret=secret, now=utc_now()
+        )
+        owner = await reading.get(User, link.user_id)
+    if owner is None:
+        raise UserNotFound
+    new_hash = await hash_new_password(
+        new, resources=resources, uid=owner.uid, name=owner.name, pointer="/new_password"
+    )
+    await links.redeem_link(session, purpose=LinkPurpose.RESET, secret=secret, now=utc_now())
+    user = await session.get(User, owner.id, with_for_update=True)
+    if user is None:
+        raise UserNotFound
+    _set_password(user, new_hash)
+    audit.record(session, actor, "password-reset", subject=user.public_id)
+    await session.flush()
+    return user

@@ -1,0 +1,141 @@
+"""Getting an instance ready: its folder, its keys, its database. Run before a server starts.
+
+Everything that can be refused is looked at before anything is changed, and every refusal is one
+sentence that says what is wrong and what to do.
+"""
+
+import asyncio
+import os
+import sqlite3
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from app import migrations
+from app.config import Settings
+from app.db import Database
+from app.keys import KeyRing, new_key
+from app.models import LinkPurpose, utc_now
+from app.services import accounts, links
+
+Report = Callable[[str], None]
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+class CannotStart(Exception):
+    """The instance cannot be used as it is. The message is the sentence to show."""
+
+
+def prepare(settings: Settings, report: Report) -> None:
+    """Make or check the instance folder, the key ring and the database.
+
+    Raises:
+        CannotStart: something stands in the way; nothing was changed.
+    """
+    check_instance_dir(settings.instance_dir)
+    standing = read_standing(settings)
+    if settings.secret_key is None:
+        check_keys(settings)
+    made = make_instance_dir(settings.instance_dir)
+    if made:
+        report(f"Made {settings.instance_dir}/ (yours alone).")
+    if settings.secret_key is None and not settings.keys_path.exists():
+        KeyRing((new_key(utc_now()),)).write(settings.keys_path)
+        report(f"Made a key ring in {settings.keys_path}.")
+    if standing.pending:
+        migrations.upgrade(settings, lambda line: report(f"Migrated the database: {line}"))
+    if settings.sqlite_path is not None:
+        settings.sqlite_path.chmod(0o600)
+
+
+def check_instance_dir(path: Path) -> None:
+    """Raise CannotStart unless the folder exists and is writable, or can be made."""
+    place = path if path.exists() else path.absolute().parent
+    if not place.is_dir():
+        what = "is not a folder" if place.exists() else "does not exist"
+        raise CannotStart(f"{place} {what}. Make it, or set INSTANCE_DIR to another place.")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise CannotStart(
+            f"{place} cannot be written to. Give this user the right to, or set INSTANCE_DIR."
+        )
+
+
+def make_instance_dir(path: Path) -> bool:
+    """Make the folder, or take others' rights to it away; return whether it was made."""
+    made = not path.exists()
+    path.mkdir(mode=0o700, exist_ok=True)
+    if path.stat().st_mode & OTHERS:
+        path.chmod(0o700)
+    return made
+
+
+def check_keys(settings: Settings) -> None:
+    """Raise CannotStart if there is a key ring that cannot be used."""
+    path = settings.keys_path
+    if not path.exists():
+        return
+    try:
+        KeyRing.read(path)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CannotStart(
+            f"{path} cannot be read as a key ring. Restore it from a copy, or move it away: "
+            "a new one is made and everybody logs in again."
+        ) from error
+    if path.stat().st_mode & OTHERS:
+        raise CannotStart(f"{path} can be read by others. Run: chmod 600 {path}")
+
+
+def read_standing(settings: Settings) -> migrations.Standing:
+    """Return where the database stands.
+
+    Raises:
+        CannotStart: it cannot be reached, is no database, or is newer than this code.
+    """
+    try:
+        return asyncio.run(migrations.read_standing(settings))
+    except migrations.DatabaseTooNew as error:
+        raise CannotStart(
+            f"The database is newer than this program (revision {error}). "
+            "Update the program, or restore a backup from before."
+        ) from error
+    except (OSError, SQLAlchemyError, sqlite3.Error) as error:
+        raise CannotStart(_explain(settings, error)) from error
+
+
+def _explain(settings: Settings, error: Exception) -> str:
+    if settings.sqlite_path is not None:
+        reason = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+        return f"{settings.sqlite_path} cannot be opened as a database: {reason}."
+    # A driver's message may quote the address, password included, so the kind has to do.
+    kind = type(error.orig if isinstance(error, DBAPIError) else error).__name__
+    return f"PostgreSQL cannot be reached as DATABASE_URL says ({kind}). Check that it runs."
+
+
+async def make_setup_link(settings: Settings) -> str | None:
+    """Return a fresh link to create the first admin, or None if there is an admin."""
+    database = Database(settings)
+    try:
+        async with database.transaction(read_only=True) as session:
+            if await accounts.has_admin(session):
+                return None
+        async with database.transaction() as session:
+            link = await links.create_link(
+                session, purpose=LinkPurpose.SETUP, settings=settings, now=utc_now()
+            )
+            return link.url
+    finally:
+        await database.dispose()
+
+
+def check_ready(settings: Settings) -> None:
+    """Raise CannotStart unless the instance exists and its database is up to date."""
+    standing = read_standing(settings)
+    if settings.secret_key is None and not settings.keys_path.exists():
+        raise CannotStart(
+            "There is no instance here yet. Run `portfolio serve` or `portfolio migrate`."
+        )
+    check_keys(settings)
+    if standing.pending:
+        raise CannotStart("The database is behind this program. Run `portfolio migrate` first.")

@@ -1,0 +1,1 @@
+"""Tests mirror `app/`; `server/` starts real processes, `browser/` drives a real Chromium."""

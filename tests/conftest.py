@@ -1,0 +1,156 @@
+"""What every test may ask for: settings, a migrated database of its own, a client, people.
+
+Migrations run once for each engine and make a template; each test gets a copy. Commits and
+constraints are real. Password hashes are made cheap here and nowhere else.
+"""
+
+import asyncio
+import itertools
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from app import migrations
+from app.config import Settings
+from app.keys import KeyRing, new_key
+from app.main import create_app
+from app.models import utc_now
+from app.resources import Resources
+from tests import postgres
+from tests.people import People
+
+IS_CI = os.environ.get("CI") == "true"  # noqa: TID251  (not a setting of the application)
+BASE_URL = "http://localhost:8086"
+_numbers = itertools.count()
+
+
+def missing(reason: str) -> None:
+    """Skip where a program is not installed; in CI that is a failure."""
+    if IS_CI:
+        pytest.fail(f"CI must have it: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_from_outside() -> None:
+    for name in Settings.model_fields:
+        for spelling in (name.upper(), f"PORTFOLIO_{name.upper()}"):
+            os.environ.pop(spelling, None)  # noqa: TID251  (a test must not depend on the shell)
+
+
+def make_settings(folder: Path, **changes: Any) -> Settings:
+    """Return settings for a test: nothing from `.env`, an instance of its own, cheap hashes."""
+    defaults = {"instance_dir": folder, "argon2_memory_kib": 8, "argon2_time": 1, "hash_threads": 2}
+    return Settings(_env_file=None, **{**defaults, **changes})
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite database."""
+    settings = make_settings(tmp_path_factory.mktemp("template"))
+    migrations.upgrade(settings, lambda _line: None)
+    assert settings.sqlite_path is not None
+    return settings.sqlite_path
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The address of a running PostgreSQL, without a database name."""
+    binaries = postgres.find_binaries()
+    if binaries is None:
+        missing("PostgreSQL is not installed")
+        return
+    with postgres.cluster(binaries) as address:
+        yield address
+
+
+async def _execute(address: str, statement: str) -> None:
+    connection = await asyncpg.connect(f"{address}/postgres")
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a migrated, empty database on the server."""
+    asyncio.run(_execute(postgres_server, "CREATE DATABASE template_migrated"))
+    url = f"{postgres_server}/template_migrated"
+    settings = make_settings(tmp_path_factory.mktemp("pg"), database_url=url)
+    migrations.upgrade(settings, lambda _line: None)
+    return "template_migrated"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """The name of the database engine; a test that asks for it runs on both."""
+    return str(request.param)
+
+
+@pytest.fixture
+def settings_changes() -> dict[str, Any]:
+    """Settings that differ in a test; override with `@pytest.mark.parametrize`."""
+    return {}
+
+
+@pytest.fixture
+def settings(
+    engine: str,
+    settings_changes: dict[str, Any],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> Iterator[Settings]:
+    """Settings of an instance with keys and an empty database of this test's own."""
+    KeyRing((new_key(utc_now()),)).write(tmp_path / "keys.json")
+    if engine == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "portfolio.db")
+        yield make_settings(tmp_path, **settings_changes)
+        return
+    server = request.getfixturevalue("postgres_server")
+    template = request.getfixturevalue("postgres_template")
+    name = f"test_{next(_numbers)}"
+    asyncio.run(_execute(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield make_settings(tmp_path, database_url=f"{server}/{name}", **settings_changes)
+    asyncio.run(_execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+    """The running application."""
+    application = create_app(settings)
+    async with application.router.lifespan_context(application):
+        yield application
+
+
+@pytest.fixture
+def resources(app: FastAPI) -> Resources:
+    found: Resources = app.state.resources
+    return found
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A visitor: an HTTP client with its own cookie jar, talking to the application directly."""
+    async with new_client(app) as visitor:
+        yield visitor
+
+
+def new_client(app: FastAPI, **options: Any) -> httpx.AsyncClient:
+    """Return another visitor."""
+    transport = httpx.ASGITransport(app=app)
+    return httpx.AsyncClient(transport=transport, base_url=BASE_URL, **options)
+
+
+@pytest.fixture
+async def people(app: FastAPI) -> AsyncIterator[People]:
+    """A maker of accounts and of clients that are logged in as them."""
+    async with People(app) as maker:
+        yield maker

@@ -1,0 +1,1 @@
+"""Tests against a real uvicorn on a real socket."""
