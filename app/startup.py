@@ -57,18 +57,23 @@ def check_instance_dir(path: Path) -> None:
         what = "is not a folder" if place.exists() else "does not exist"
         raise CannotStart(f"{place} {what}. Make it, or set INSTANCE_DIR to another place.")
     if not os.access(place, os.W_OK | os.X_OK):
-        raise CannotStart(
-            f"{place} cannot be written to. Give this user the right to, or set INSTANCE_DIR."
-        )
+        raise CannotStart(_unwritable(place))
 
 
 def make_instance_dir(path: Path) -> bool:
     """Make the folder, or take others' rights to it away; return whether it was made."""
     made = not path.exists()
-    path.mkdir(mode=0o700, exist_ok=True)
-    if path.stat().st_mode & OTHERS:
-        path.chmod(0o700)
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        if path.stat().st_mode & OTHERS:
+            path.chmod(0o700)
+    except OSError as error:
+        raise CannotStart(_unwritable(path)) from error
     return made
+
+
+def _unwritable(path: Path) -> str:
+    return f"{path} cannot be written to. Give this user the right to, or set INSTANCE_DIR."
 
 
 def check_keys(settings: Settings) -> None:

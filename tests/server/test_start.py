@@ -1,0 +1,176 @@
+"""Starting and stopping: what is made, what is kept, what is refused."""
+
+import os
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.postgres import free_port
+from tests.server.conftest import Start
+from tests.server.process import ROOT, environment_for, run_command
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    """Return the content of every file below a folder."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+class TestRefusals:
+    def test_taken_port(self, tmp_path: Path) -> None:
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            port = str(other.getsockname()[1])
+            done = run_command(tmp_path, "serve", PORT=port)
+        assert done.returncode == 1
+        assert f"Port {port} is taken" in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert not (tmp_path / "instance").exists()
+
+    def test_unwritable_instance(self, tmp_path: Path) -> None:
+        # Root may write anywhere but into the kernel's own folders.
+        folder = Path("/proc") if os.geteuid() == 0 else tmp_path / "locked"
+        if folder != Path("/proc"):
+            folder.mkdir(mode=0o500)
+        done = run_command(tmp_path, "serve", INSTANCE_DIR=str(folder / "instance"))
+        assert done.returncode == 1
+        assert "cannot be written to" in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert not (folder / "instance").exists()
+
+    def test_database_newer_than_the_code(self, start: Start, tmp_path: Path) -> None:
+        start().interrupt()
+        database = sqlite3.connect(tmp_path / "instance" / "portfolio.db")
+        with database:
+            database.execute("UPDATE alembic_version SET version_num = '2999010101'")
+        database.close()
+        before = snapshot(tmp_path / "instance")
+        done = run_command(tmp_path, "serve")
+        assert done.returncode == 1
+        assert "newer than this program (revision 2999010101)" in done.stderr
+        assert snapshot(tmp_path / "instance") == before
+
+    def test_unsafe_production(self, tmp_path: Path) -> None:
+        done = run_command(tmp_path, "serve", ENVIRONMENT="production")
+        assert done.returncode == 1
+        assert done.stderr.startswith("PUBLIC_URL is needed in production")
+        assert not (tmp_path / "instance").exists()
+
+
+class TestFirstStart:
+    def test_makes_a_private_instance(self, start: Start, tmp_path: Path) -> None:
+        server = start()
+        instance = tmp_path / "instance"
+        assert stat.S_IMODE(instance.stat().st_mode) == 0o700
+        assert stat.S_IMODE((instance / "keys.json").stat().st_mode) == 0o600
+        assert stat.S_IMODE((instance / "portfolio.db").stat().st_mode) == 0o600
+        assert any("Migrated the database" in line for line in server.lines)
+        assert server.setup_link is not None
+        assert server.setup_link.startswith(f"{server.url}/setup?token=")
+
+    def test_answers(self, start: Start) -> None:
+        server = start()
+        assert httpx.get(f"{server.url}/readyz").json()["status"] == "ready"
+
+    def test_ctrl_c_stops_cleanly(self, start: Start) -> None:
+        server = start()
+        httpx.get(f"{server.url}/healthz")
+        code, rest = server.interrupt()
+        assert code == 0
+        assert rest.strip() == "Stopped."
+
+
+class TestSecondStart:
+    def test_keeps_everything(self, start: Start, tmp_path: Path) -> None:
+        first = start()
+        body = {"uid": "ada", "name": "Ada", "password": "correct horse battery"}
+        assert httpx.post(f"{first.url}/api/v1/users", json=body).status_code == 201
+        keys = (tmp_path / "instance" / "keys.json").read_bytes()
+        with httpx.Client() as browser:
+            login = {"uid": "ada", "password": body["password"]}
+            browser.post(f"{first.url}/api/v1/auth/login", json=login)
+            first.interrupt()
+            second = start()
+            assert not any("Migrated" in line or "Made" in line for line in second.lines)
+            assert (tmp_path / "instance" / "keys.json").read_bytes() == keys
+            # Cookies ignore ports: the session survives the restart.
+            assert browser.get(f"{second.url}/api/v1/users/me").json()["uid"] == "ada"
+
+    def test_after_a_kill_nothing_acknowledged_is_lost(self, start: Start) -> None:
+        first = start()
+        body = {"uid": "ada", "name": "Ada", "password": "correct horse battery"}
+        with httpx.Client() as browser:
+            assert browser.post(f"{first.url}/api/v1/users", json=body).status_code == 201
+            login = {"uid": "ada", "password": body["password"]}
+            assert browser.post(f"{first.url}/api/v1/auth/login", json=login).status_code == 200
+            cookie = dict(browser.cookies)
+            assert browser.post(f"{first.url}/api/v1/auth/logout").status_code == 204
+        first.kill()
+        second = start()
+        again = httpx.get(f"{second.url}/api/v1/users/me", cookies=cookie)
+        assert again.status_code == 401
+
+
+class TestWaysToStart:
+    @pytest.mark.parametrize(
+        "command",
+        [("-m", "app"), ("-m", "app", "serve"), (str(ROOT / "app" / "main.py"),)],
+        ids=["python -m app", "serve", "by path, as an editor does"],
+    )
+    def test_same_server(self, start: Start, command: tuple[str, ...]) -> None:
+        server = start(*command, PYTHONPATH="" if command[0].endswith(".py") else str(ROOT))
+        assert httpx.get(f"{server.url}/healthz").status_code == 200
+
+    def test_an_asgi_server_of_ones_own(self, start: Start, tmp_path: Path) -> None:
+        start().interrupt()
+        port = str(free_port())
+        command = [sys.executable, "-m", "uvicorn", "app.main:app", "--port", port]
+        environment = environment_for(tmp_path, {})
+        with subprocess.Popen(  # noqa: S603  (our own program)
+            command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stderr is not None
+            assert any("Uvicorn running" in line for line in process.stderr)
+            assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+            process.terminate()
+            process.communicate(timeout=20)
+
+
+class TestCommandsBesideAServer:
+    def test_a_new_account_can_log_in_at_once(self, start: Start, tmp_path: Path) -> None:
+        server = start()
+        made = run_command(
+            tmp_path, "users", "create", "ada", "--name", "Ada", stdin="correct horse battery\n"
+        )
+        assert made.returncode == 0, made.stderr
+        login = {"uid": "ada", "password": "correct horse battery"}
+        assert httpx.post(f"{server.url}/api/v1/auth/login", json=login).status_code == 200
+
+    def test_disabling_ends_logins_at_once(self, start: Start, tmp_path: Path) -> None:
+        server = start()
+        body = {"uid": "ada", "name": "Ada", "password": "correct horse battery"}
+        with httpx.Client(base_url=server.url) as browser:
+            browser.post("/api/v1/users", json=body)
+            browser.post("/api/v1/auth/login", json={"uid": "ada", "password": body["password"]})
+            assert browser.get("/api/v1/users/me").status_code == 200
+            assert run_command(tmp_path, "users", "disable", "ada").returncode == 0
+            assert browser.get("/api/v1/users/me").status_code == 401
+
+    def test_sessions_outlive_a_rotated_key(self, start: Start, tmp_path: Path) -> None:
+        first = start()
+        body = {"uid": "ada", "name": "Ada", "password": "correct horse battery"}
+        with httpx.Client() as browser:
+            browser.post(f"{first.url}/api/v1/users", json=body)
+            login = {"uid": "ada", "password": body["password"]}
+            browser.post(f"{first.url}/api/v1/auth/login", json=login)
+            first.interrupt()
+            assert run_command(tmp_path, "keys", "rotate").returncode == 0
+            second = start()
+            assert browser.get(f"{second.url}/api/v1/users/me").status_code == 200
