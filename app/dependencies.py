@@ -12,7 +12,7 @@ from fastapi import Depends, Query, Request
 from fastapi.security import APIKeyCookie, HTTPBearer, OAuth2PasswordBearer
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.cookies import COOKIE_NAME, CookieProfile, Visit, clear_cookies, set_cookie
+from app.cookies import COOKIE_NAME, CookieProfile, Visit, choose_profile, clear_cookies, set_cookie
 from app.errors import (
     AdminRequired,
     CredentialsDisagree,
@@ -198,15 +198,35 @@ PageSize = Annotated[int, Query(ge=1, le=100, description="How many items at mos
 
 
 class CookieSession:
-    """Sets and clears the session cookie of this answer, with the attributes this browser needs."""
+    """Opens cookie sessions; sets and clears their cookie as this visitor's browser needs it."""
 
-    def __init__(self, request: Request, resources: ResourcesDep, visit: VisitDep) -> None:
+    def __init__(
+        self, request: Request, resources: ResourcesDep, visit: VisitDep, previous: OptionalUser
+    ) -> None:
         self._request = request
+        self._settings = resources.settings
         self._codec = resources.codec
         self._visit = visit
+        self._previous = previous
 
-    def set(self, user: User, user_session: UserSession) -> str:
-        """Queue the cookie of a session just opened and return its token."""
+    async def open(self, session: AsyncSession, actor: Actor, user: User) -> UserSession:
+        """Open a session for a user who has just proved it, in place of the present one."""
+        now = utc_now()
+        previous = self._previous
+        if previous is not None and previous.carrier is SessionKind.COOKIE:
+            await sessions.end_replaced(session, actor, session_id=previous.session.id, now=now)
+        return await sessions.open_session(
+            session,
+            actor,
+            user=user,
+            kind=SessionKind.COOKIE,
+            settings=self._settings,
+            now=now,
+            cookie_profile=choose_profile(self._visit).value,
+        )
+
+    def set(self, user: User, user_session: UserSession) -> None:
+        """Queue the cookie of a session just opened. It is sent only if the answer is a success."""
         life = user_session.expires_at - user_session.created_at
         token = self._codec.issue(
             Purpose.COOKIE,
@@ -217,7 +237,6 @@ class CookieSession:
         )
         profile = CookieProfile(user_session.cookie_profile)
         self._request.state.cookies.append(set_cookie(profile, token, life))
-        return token
 
     def clear(self) -> None:
         """Queue the removal of our cookie."""

@@ -314,3 +314,14 @@ class HashingBusy(Unavailable):
 class DatabaseBusy(Unavailable):
     slug = "database-busy"
     title = "The database is busy"
+
+
+def all_kinds() -> list[type[AppError]]:
+    """Return every kind of refusal, by status, the general ones first."""
+    found: list[type[AppError]] = []
+    waiting = [AppError]
+    while waiting:
+        kind = waiting.pop(0)
+        found.append(kind)
+        waiting.extend(kind.__subclasses__())
+    return sorted(found, key=lambda kind: kind.status)

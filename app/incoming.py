@@ -18,6 +18,8 @@ from app.principals import Actor, Principal
 from app.resources import Resources
 
 MAX_BEARER_LENGTH = 4096
+# As wide as the columns that keep them.
+_MAX_ADDRESS, _MAX_USER_AGENT = 45, 200
 
 
 def get_settings(request: HTTPConnection) -> Settings:
@@ -35,23 +37,41 @@ def get_visit(request: HTTPConnection) -> Visit:
     is taken to have come by PUBLIC_URL's scheme.
     """
     host = request.headers.get("host", "")
-    scheme = request.url.scheme
+    # Not `request.url`, which fails on a query that is not UTF-8.
+    scheme = request.scope["scheme"]
     public = urlsplit(get_settings(request).public_url)
     if public.netloc and host == public.netloc:
         scheme = public.scheme
     return Visit(
         scheme=scheme,
-        host=host,
-        origin=request.headers.get("origin"),
+        host=host if _is_authority(host) else "",
+        origin=_read_origin(request.headers.get("origin")),
         fetch_site=request.headers.get("sec-fetch-site"),
     )
 
 
+def _read_origin(origin: str | None) -> str | None:
+    """Return an Origin that can be taken apart; what cannot is as foreign as `null`."""
+    if origin is None or _is_authority(origin.partition("://")[2]):
+        return origin
+    return "null"
+
+
+def _is_authority(text: str) -> bool:
+    """Whether a text is a host, perhaps with a port, and nothing else."""
+    try:
+        return "@" not in text and urlsplit(f"//{text}").netloc == text
+    except ValueError:
+        return False
+
+
 def get_actor(request: HTTPConnection, principal: Principal | None = None) -> Actor:
     """Return on whose behalf this request acts; without a principal, an anonymous visitor."""
+    user_agent = request.headers.get("user-agent", "")
     visitor = Actor(
-        client_address=request.client.host if request.client else "",
-        user_agent=request.headers.get("user-agent", ""),
+        client_address=(request.client.host if request.client else "")[:_MAX_ADDRESS],
+        # Control characters would forge lines where it is shown; PostgreSQL refuses NUL.
+        user_agent="".join(filter(str.isprintable, user_agent))[:_MAX_USER_AGENT],
         request_id=request_id.get(),
     )
     if principal is None:

@@ -10,10 +10,15 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+KEY_BYTES = 32
+_KID = re.compile("[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +52,13 @@ class KeyRing:
 
     @classmethod
     def read(cls, path: Path) -> "KeyRing":
+        """Read a ring that `write` has written.
+
+        Raises:
+            OSError, ValueError, KeyError, TypeError: the file is not such a ring.
+        """
         entries = json.loads(path.read_text("utf-8"))["keys"]
-        return cls(
-            tuple(
-                SigningKey(
-                    entry["kid"],
-                    base64.urlsafe_b64decode(entry["secret"]),
-                    datetime.fromisoformat(entry["created_at"]),
-                )
-                for entry in entries
-            )
-        )
+        return cls(tuple(_read_key(entry) for entry in entries))
 
     def rotate(self, *, now: datetime, keep: timedelta) -> "KeyRing":
         """Return a ring with a new current key, without keys whose tokens have all expired.
@@ -66,11 +67,13 @@ class KeyRing:
         `keep` (the longest life of a token) on top.
         """
         ordered = sorted(self.keys, key=lambda key: key.created_at)
+        # Whatever the clock said when the others were made: the new key is the newest.
+        made_at = max(now, ordered[-1].created_at + timedelta(microseconds=1))
         successors = [*(key.created_at for key in ordered[1:]), now]
         kept = [
             key for key, retired in zip(ordered, successors, strict=True) if retired + keep > now
         ]
-        return KeyRing((*kept, new_key(now)))
+        return KeyRing((*kept, new_key(made_at)))
 
     def write(self, path: Path) -> None:
         """Replace the file in one step, readable by the owner alone."""
@@ -93,4 +96,11 @@ class KeyRing:
 
 
 def new_key(now: datetime) -> SigningKey:
-    return SigningKey(secrets.token_hex(4), secrets.token_bytes(32), now)
+    return SigningKey(secrets.token_hex(4), secrets.token_bytes(KEY_BYTES), now)
+
+
+def _read_key(entry: Mapping[str, str]) -> SigningKey:
+    secret = base64.urlsafe_b64decode(entry["secret"])
+    if _KID.fullmatch(entry["kid"]) is None or len(secret) < KEY_BYTES:
+        raise ValueError("A key has a kid of 8 hexadecimal digits and 32 bytes or more.")
+    return SigningKey(entry["kid"], secret, datetime.fromisoformat(entry["created_at"]))

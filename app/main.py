@@ -32,7 +32,7 @@ from app.errors import AppError
 from app.middleware import CORS, ConditionalGet, RequestContext, RequestGuard, SecurityHeaders
 from app.origins import OriginPolicy
 from app.resources import open_resources
-from app.routers import auth, pages, system, users
+from app.routers import auth, pages, static, system, users
 from app.templating import Templates
 
 TAGS = [
@@ -78,8 +78,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             (AppError, HTTPException, RequestValidationError), respond
         ),
         middleware=[
-            Middleware(CORS, policy=policy),
             Middleware(SecurityHeaders, is_https=settings.is_https),
+            Middleware(CORS, policy=policy),
             Middleware(RequestContext, respond=respond),
             Middleware(RequestGuard, settings=settings, policy=policy),
             Middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes),
@@ -87,10 +87,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ],
     )
     app.state.settings = settings
-    app.state.assets = Assets()
-    app.state.templates = Templates(app.state.assets, site_name=settings.site_name)
-    for router in (auth.router, users.router, system.router, pages.router):
-        app.include_router(router)
+    # Outside production a changed file shows at the next request, without a restart.
+    reload = not settings.is_production
+    app.state.assets = Assets(reload=reload)
+    app.state.templates = Templates(app.state.assets, site_name=settings.site_name, reload=reload)
+    for part in (auth, users, system, static, pages):
+        app.include_router(part.router)
     openapi.mend(app)
     return app
 

@@ -1,7 +1,7 @@
 """Pure ASGI middleware: what every request and answer gets, whatever route it meets.
 
-main.py adds them in this order, outermost first: CORS, so that even a crash carries its headers;
-SecurityHeaders; RequestContext, which turns every exception into an answer; RequestGuard, which
+main.py adds them in this order, outermost first: SecurityHeaders; CORS, so that even a crash
+carries its headers; RequestContext, which turns every exception into an answer; RequestGuard, which
 refuses wrong hosts, oversized bodies and other sites' writes; ConditionalGet.
 """
 
@@ -11,17 +11,19 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.config import Settings
 from app.cookies import Visit
-from app.errors import BodyTooLarge, CrossOriginRefused, UnknownHost
+from app.errors import BadRequest, BodyTooLarge, CrossOriginRefused, UnknownHost
 from app.incoming import get_visit
 from app.observability import request_id
 from app.origins import OriginPolicy
@@ -31,12 +33,17 @@ access_log = logging.getLogger("portfolio.access")
 error_log = logging.getLogger("portfolio.error")
 security_log = logging.getLogger("portfolio.security")
 
+_ASCII = "".join(map(chr, range(128)))
+_MAX_LENGTH_DIGITS = 18
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,32}")
 _CSP_NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 
 class CORS(CORSMiddleware):
-    """Starlette's, asking our origin policy, for the API and the files that other sites load."""
+    """Starlette's, asking our origin policy, for the API and the files that other sites load.
+
+    An origin that is not allowed gets none of the headers, not even those that tell about others.
+    """
 
     def __init__(self, app: ASGIApp, policy: OriginPolicy) -> None:
         super().__init__(
@@ -56,6 +63,21 @@ class CORS(CORSMiddleware):
 
     def is_allowed_origin(self, origin: str) -> bool:
         return self._policy.allows(origin)
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        if self.is_allowed_origin(request_headers["origin"]):
+            return super().preflight_response(request_headers)
+        headers = {"Vary": "Origin"}
+        return PlainTextResponse("This origin is not allowed here.", 403, headers)
+
+    async def send(self, message: Message, send: Send, request_headers: Headers) -> None:
+        origin = request_headers.get("origin")
+        if origin is None or self.is_allowed_origin(origin):
+            await super().send(message, send, request_headers)
+            return
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).add_vary_header("Origin")
+        await send(message)
 
 
 class SecurityHeaders:
@@ -89,7 +111,10 @@ class SecurityHeaders:
 
 
 class RequestContext:
-    """Gives a request its id, its cookies and its log line, and answers every exception."""
+    """Gives a request its id, its cookies and its log line, and answers every exception.
+
+    Routes see HEAD as GET, so that every page and address answers it; the server drops the body.
+    """
 
     def __init__(
         self, app: ASGIApp, respond: Callable[[Request, Exception], Awaitable[Response]]
@@ -103,6 +128,7 @@ class RequestContext:
             return
         state: dict[str, Any] = scope.setdefault("state", {})
         state["cookies"] = []
+        inner = _normalise(scope)
         token = request_id.set(_choose_id(scope))
         started, status = time.perf_counter(), 0
 
@@ -114,12 +140,12 @@ class RequestContext:
             await send(message)
 
         try:
-            await self.app(scope, receive, send_wrapper)
+            await self.app(inner, receive, send_wrapper)
         except Exception as error:
             if status:  # the answer is on its way; only the connection can tell of the failure
                 raise
-            response = await self._respond(Request(scope, receive), error)
-            await response(scope, receive, send_wrapper)
+            response = await self._respond(Request(inner, receive), error)
+            await response(inner, receive, send_wrapper)
         finally:
             elapsed = round((time.perf_counter() - started) * 1000, 1)
             # The path alone: a query may hold a one-time secret.
@@ -127,6 +153,16 @@ class RequestContext:
                 "%s %s", scope["method"], scope["path"], extra={"status": status, "ms": elapsed}
             )
             request_id.reset(token)
+
+
+def _normalise(scope: Scope) -> Scope:
+    method = "GET" if scope["method"] == "HEAD" else scope["method"]
+    # Raw bytes are no URL (RFC 3986, section 2); decoded as UTF-8 they could break a reader.
+    return {
+        **scope,
+        "method": method,
+        "query_string": quote(scope["query_string"], _ASCII).encode(),
+    }
 
 
 def _choose_id(scope: Scope) -> str:
@@ -137,8 +173,10 @@ def _choose_id(scope: Scope) -> str:
 def _finish_headers(start: Message, cookies: list[str]) -> None:
     headers = MutableHeaders(scope=start)
     headers["X-Request-ID"] = request_id.get()
-    for cookie in cookies:
-        headers.append("Set-Cookie", cookie)
+    # A refusal undoes its transaction, and with it the session a cookie would name.
+    if start["status"] < HTTPStatus.BAD_REQUEST:
+        for cookie in cookies:
+            headers.append("Set-Cookie", cookie)
 
 
 class RequestGuard:
@@ -162,12 +200,20 @@ class RequestGuard:
             visit = get_visit(request)
             if self._hosts is not None and visit.hostname not in self._hosts:
                 raise UnknownHost
-            declared = request.headers.get("content-length", "")
-            if declared.isascii() and declared.isdigit() and int(declared) > self._max_body:
-                raise BodyTooLarge
+            self._check_length(request.headers.get("content-length", "0"))
+            if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+                # PostgreSQL holds no NUL, and nothing of ours has one in its address.
+                raise BadRequest("The address has a NUL character.")
             if scope["method"] not in SAFE_METHODS:
                 self._check_origin(visit, scope["path"])
         await self.app(scope, receive, send)
+
+    def _check_length(self, declared: str) -> None:
+        if not (declared.isascii() and declared.isdigit()):
+            raise BadRequest("Content-Length is not a number.")
+        # Python refuses to read numbers of thousands of digits.
+        if len(declared) > _MAX_LENGTH_DIGITS or int(declared) > self._max_body:
+            raise BodyTooLarge
 
     def _check_origin(self, visit: Visit, path: str) -> None:
         if visit.fetch_site in {"same-origin", "none"}:
@@ -224,7 +270,9 @@ def _tag(start: Message, body: Message, known: str) -> Message:
     tag = f'W/"{hashlib.blake2b(body.get("body", b""), digest_size=12).hexdigest()}"'
     headers = MutableHeaders(scope=start)
     headers["ETag"] = tag
-    if tag not in [part.strip() for part in known.split(",")]:
+    # Compared weakly (RFC 9110, section 13.1.2): with or without the W/.
+    tags = [part.strip().removeprefix("W/") for part in known.split(",")]
+    if "*" not in tags and tag.removeprefix("W/") not in tags:
         return body
     start["status"] = 304
     del headers["content-length"]

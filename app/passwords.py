@@ -66,6 +66,12 @@ def find_weakness(password: str, *, min_length: int, personal: tuple[str, ...]) 
     return None
 
 
+def _is_hashable(password: str) -> bool:
+    """Whether a password is within the bound. Long text is work for free to whoever sends it."""
+    # A lone surrogate, which no keyboard makes, becomes one byte here and is refused below.
+    return len(password.encode(errors="replace")) <= MAX_PASSWORD_BYTES
+
+
 def _mostly(folded: str, word: str) -> bool:
     return word in folded and len(folded.replace(word, "")) < len(folded) / 2
 
@@ -88,26 +94,30 @@ class PasswordHasher:
         )
         self._limit = settings.hash_queue
         self._waiting = 0
-        self._decoy: str | None = None
-        self._decoy_lock = threading.Lock()
 
     async def hash(self, password: str) -> str:
         """Return a new argon2id hash.
 
         Raises:
+            ValueError: it is too long to be hashed; `find_weakness` says so before.
             HashingBusy: too many hashes wait already.
         """
+        if not _is_hashable(password):
+            raise ValueError("The password cannot be hashed.")
         return await self._run(lambda: self._hash(password))
 
     async def verify(self, password: str, known_hash: str | None) -> tuple[bool, str | None]:
         """Compare with a stored hash; the second value is a stronger hash to store, if due.
 
-        With `known_hash` None (no such user, or no password yet) the same work is done on a decoy,
-        so that the time tells nothing.
+        With `known_hash` None (no such user, or no password yet), or one that nothing here wrote,
+        the same work is done for nothing, so that the time tells nothing. A password that is too
+        long is wrong without any work, whoever's it is.
 
         Raises:
             HashingBusy: too many hashes wait already.
         """
+        if not _is_hashable(password):
+            return False, None
         return await self._run(lambda: self._verify(password, known_hash))
 
     def close(self) -> None:
@@ -126,16 +136,17 @@ class PasswordHasher:
         return str(self._context.hash(normalise(password)))
 
     def _verify(self, password: str, known_hash: str | None) -> tuple[bool, str | None]:
-        usable = known_hash is not None and self._context.identify(known_hash) is not None
-        candidate = known_hash if usable else self._make_decoy()
-        is_match, stronger = self._context.verify_and_update(normalise(password), candidate)
-        return (is_match, stronger) if usable else (False, None)
-
-    def _make_decoy(self) -> str:
-        with self._decoy_lock:
-            if self._decoy is None:
-                self._decoy = self._hash("no account has this password")
-            return self._decoy
+        if known_hash is not None:
+            try:
+                is_match, stronger = self._context.verify_and_update(
+                    normalise(password), known_hash
+                )
+            except ValueError:  # no format of ours, or a damaged one
+                pass
+            else:
+                return is_match, stronger
+        self._hash(password)
+        return False, None
 
 
 def _yield_to_others() -> None:

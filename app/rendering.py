@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse
 
 from app.incoming import get_settings
 from app.observability import request_id
@@ -15,6 +15,11 @@ _PAGE_CSP = (
 )
 # Swagger UI's stylesheet draws its arrows from data: images.
 _DOCS_CSP = _PAGE_CSP.replace("img-src 'self'", "img-src 'self' data:")
+
+
+def see_other(target: str) -> RedirectResponse:
+    """Answer a form that did its work: the browser goes on to another page (RFC 9110, 15.4.4)."""
+    return RedirectResponse(target, status_code=303)
 
 
 def page(

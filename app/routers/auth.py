@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from app.cookies import choose_profile
 from app.dependencies import (
     ActorDep,
     CookieSessionDep,
@@ -14,7 +13,6 @@ from app.dependencies import (
     OptionalUser,
     ResourcesDep,
     SessionDep,
-    VisitDep,
 )
 from app.error_handlers import respond
 from app.errors import (
@@ -155,23 +153,11 @@ async def login(
     session: SessionDep,
     resources: ResourcesDep,
     actor: ActorDep,
-    visit: VisitDep,
-    previous: OptionalUser,
     cookie: CookieSessionDep,
 ) -> CurrentSession:
     """Log in and get the session cookie, set so that this page's browser sends it back."""
     user = await credentials.authenticate(resources, actor, uid=body.uid, password=body.password)
-    if previous is not None and previous.carrier is SessionKind.COOKIE:
-        await sessions.end_replaced(session, actor, session_id=previous.session.id, now=utc_now())
-    user_session = await sessions.open_session(
-        session,
-        actor,
-        user=user,
-        kind=SessionKind.COOKIE,
-        settings=resources.settings,
-        now=utc_now(),
-        cookie_profile=choose_profile(visit).value,
-    )
+    user_session = await cookie.open(session, actor, user)
     cookie.set(user, user_session)
     return CurrentSession(
         user=UserAccount.model_validate(user),

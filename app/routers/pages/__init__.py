@@ -1,5 +1,13 @@
-"""Pages (placeholder until the real one lands)."""
+"""The pages: what people see. Forms are posted, and answered with a redirect or the form again.
+
+A page's write runs in a transaction of its own, inside the route: when a use case refuses, that is
+undone before the form is shown again.
+"""
 
 from fastapi import APIRouter
 
-router = APIRouter()
+from app.routers.pages import account, admin, docs, entrance, token
+
+router = APIRouter(include_in_schema=False)
+for part in (entrance, account, token, admin, docs):
+    router.include_router(part.router)

@@ -1,0 +1,150 @@
+"""Admins look after accounts: find, change, disable, reset, delete, invite."""
+
+from fastapi import APIRouter, Request, Response
+
+from app.dependencies import (
+    ActorDep,
+    AdminPageUser,
+    Cursor,
+    ResourcesDep,
+    SearchText,
+    SessionDep,
+)
+from app.errors import AppError
+from app.forms import Form, FormDep
+from app.models import User
+from app.rendering import page, see_other
+from app.schemas import UserAdminUpdate
+from app.services import accounts, credentials
+
+router = APIRouter(prefix="/admin")
+PAGE_SIZE = 25
+
+
+@router.get("/users")
+async def show_users(
+    request: Request,
+    session: SessionDep,
+    _viewer: AdminPageUser,
+    q: SearchText = "",
+    cursor: Cursor = None,
+    done: str = "",
+) -> Response:
+    """Show accounts, a page at a time."""
+    found = await accounts.list_users(session, search=q, cursor=cursor, limit=PAGE_SIZE)
+    return page(
+        request,
+        "admin_users.html",
+        users=found.users,
+        next=found.next,
+        q=q,
+        cursor=cursor,
+        done=done,
+    )
+
+
+@router.post("/invites")
+async def create_invite(
+    request: Request,
+    session: SessionDep,
+    resources: ResourcesDep,
+    actor: ActorDep,
+    _viewer: AdminPageUser,
+) -> Response:
+    """Make an invitation and show it, once."""
+    link = await credentials.create_invite(session, actor, resources=resources)
+    return page(
+        request, "one_time_link.html", purpose="invite", link=link, user=None, is_secret=True
+    )
+
+
+def _show_user(
+    request: Request, user: User, *, status: int = 200, form: Form | None = None, done: str = ""
+) -> Response:
+    stored = {
+        "uid": user.uid,
+        "name": user.name,
+        "email": user.email or "",
+        "role": user.role.value,
+        "is_active": "on" if user.is_active else "",
+    }
+    return page(
+        request, "admin_user.html", status=status, user=user, form=form or Form(stored), done=done
+    )
+
+
+@router.get("/users/{uid}")
+async def show_user(
+    request: Request, uid: str, session: SessionDep, _viewer: AdminPageUser, done: str = ""
+) -> Response:
+    """Show one account."""
+    return _show_user(request, await accounts.get_user(session, uid=uid), done=done)
+
+
+@router.post("/users/{uid}")
+async def save_user(
+    request: Request,
+    uid: str,
+    form: FormDep,
+    resources: ResourcesDep,
+    actor: ActorDep,
+    _viewer: AdminPageUser,
+) -> Response:
+    """Save name, user name, e-mail, role and state."""
+    async with resources.database.transaction(read_only=True) as session:
+        user = await accounts.get_user(session, uid=uid)
+    is_active = form.value("is_active") == "on"
+    fields = Form({key: value for key, value in form.values.items() if key != "is_active"})
+    changes, checked = fields.check(UserAdminUpdate)
+    if changes is None:
+        return _show_user(request, user, status=422, form=Form(form.values, checked.errors))
+    sent = changes.model_dump(exclude_unset=True)
+    wanted = UserAdminUpdate(**{"email": None, **sent, "is_active": is_active})
+    try:
+        async with resources.database.transaction() as session:
+            changed = await accounts.update_user(session, actor, uid=uid, changes=wanted)
+    except AppError as error:
+        return _show_user(request, user, status=error.status, form=form.refused(error))
+    return see_other(f"/admin/users/{changed.uid}?done=saved")
+
+
+@router.post("/users/{uid}/reset")
+async def create_reset_link(
+    request: Request,
+    uid: str,
+    session: SessionDep,
+    resources: ResourcesDep,
+    actor: ActorDep,
+    _viewer: AdminPageUser,
+) -> Response:
+    """Make a reset link and show it, once."""
+    user = await accounts.get_user(session, uid=uid)
+    link = await credentials.create_reset_link(session, actor, user=user, resources=resources)
+    return page(
+        request, "one_time_link.html", purpose="reset", link=link, user=user, is_secret=True
+    )
+
+
+@router.get("/users/{uid}/delete")
+async def show_delete(
+    request: Request, uid: str, session: SessionDep, _viewer: AdminPageUser
+) -> Response:
+    """Ask once more."""
+    user = await accounts.get_user(session, uid=uid)
+    return page(request, "admin_user_delete.html", user=user, form=Form())
+
+
+@router.post("/users/{uid}/delete")
+async def delete_user(
+    request: Request, uid: str, resources: ResourcesDep, actor: ActorDep, _viewer: AdminPageUser
+) -> Response:
+    """Delete the account for good."""
+    async with resources.database.transaction(read_only=True) as session:
+        user = await accounts.get_user(session, uid=uid)
+    try:
+        async with resources.database.transaction() as session:
+            await accounts.delete_user(session, actor, uid=uid)
+    except AppError as error:
+        refused = Form().refused(error)
+        return page(request, "admin_user_delete.html", status=error.status, user=user, form=refused)
+    return see_other("/admin/users?done=deleted")

@@ -1,0 +1,18 @@
+"""The API's documentation, from files we serve: it works offline and under our CSP."""
+
+from fastapi import APIRouter, Request, Response
+
+from app.dependencies import OptionalUser
+from app.errors import NotFound
+from app.incoming import get_settings
+from app.rendering import page
+
+router = APIRouter()
+
+
+@router.get("/docs")
+async def show_docs(request: Request, _viewer: OptionalUser) -> Response:
+    """Show Swagger UI, unless the documentation is switched off."""
+    if not get_settings(request).docs:
+        raise NotFound
+    return page(request, "docs.html", openapi_url="/openapi.json")

@@ -1,0 +1,202 @@
+"""Home, log in, log out, sign up, the first admin's set-up, a new password from a reset link."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from app import errors
+from app.dependencies import ActorDep, CookieSessionDep, OptionalUser, ResourcesDep
+from app.errors import AppError, LinkInvalid
+from app.forms import Form, FormDep, local_path
+from app.models import LinkPurpose, User, utc_now
+from app.principals import Actor
+from app.rendering import page, see_other
+from app.resources import Resources
+from app.schemas import Login, PasswordReset, UserCreate
+from app.services import accounts, credentials, links, sessions
+
+router = APIRouter()
+
+Secret = Annotated[str, Query(max_length=100)]
+
+
+@router.get("/")
+async def show_home(
+    request: Request, viewer: OptionalUser, resources: ResourcesDep, done: str = ""
+) -> Response:
+    """Show the way in, or what a person may do here."""
+    async with resources.database.transaction(read_only=True) as session:
+        needs_setup = viewer is None and not await accounts.has_admin(session)
+    return page(request, "home.html", needs_setup=needs_setup, done=done)
+
+
+@router.get("/login")
+async def show_login(
+    request: Request,
+    viewer: OptionalUser,
+    target: Annotated[str, Query(alias="next", max_length=2000)] = "",
+    done: str = "",
+) -> Response:
+    """Show the login form."""
+    if viewer is not None:
+        return see_other(local_path(target))
+    return page(request, "login.html", form=Form({"next": target}), done=done)
+
+
+@router.post("/login")
+async def log_in(
+    request: Request,
+    form: FormDep,
+    resources: ResourcesDep,
+    actor: ActorDep,
+    cookie: CookieSessionDep,
+) -> Response:
+    """Log in and go on to where the person was heading."""
+    login, form = form.check(Login, uid="username")
+    if login is None:
+        return page(request, "login.html", status=422, form=form, done="")
+    try:
+        user = await credentials.authenticate(
+            resources, actor, uid=login.uid, password=login.password
+        )
+        await _start_session(resources, actor, cookie, user)
+    except AppError as error:
+        return _again(request, "login.html", form, error)
+    return see_other(local_path(form.value("next")))
+
+
+async def _start_session(
+    resources: Resources, actor: Actor, cookie: CookieSessionDep, user: User
+) -> None:
+    async with resources.database.transaction() as session:
+        user_session = await cookie.open(session, actor, user)
+    cookie.set(user, user_session)
+
+
+def _again(request: Request, template: str, form: Form, error: AppError) -> Response:
+    """Show a form again with what was refused."""
+    return page(
+        request,
+        template,
+        status=error.status,
+        headers=error.headers,
+        form=form.refused(error),
+        done="",
+    )
+
+
+@router.post("/logout")
+async def log_out(
+    viewer: OptionalUser, resources: ResourcesDep, actor: ActorDep, cookie: CookieSessionDep
+) -> Response:
+    """End the login and go home."""
+    if viewer is not None:
+        async with resources.database.transaction() as session:
+            await sessions.end_session(session, actor, sid=viewer.session.sid, now=utc_now())
+    cookie.clear()
+    return see_other("/")
+
+
+@router.get("/signup")
+async def show_signup(request: Request, _viewer: OptionalUser, invite: Secret = "") -> Response:
+    """Show the sign-up form, or why there is none."""
+    return page(request, "signup.html", form=Form({"invite": invite}), is_secret=bool(invite))
+
+
+@router.post("/signup")
+async def sign_up(
+    request: Request,
+    form: FormDep,
+    resources: ResourcesDep,
+    actor: ActorDep,
+    cookie: CookieSessionDep,
+) -> Response:
+    """Create an account and log in to it."""
+    new, form = form.check(UserCreate)
+    if new is None:
+        return page(request, "signup.html", status=422, form=form, done="")
+    try:
+        async with resources.database.transaction() as session:
+            user = await accounts.sign_up(session, actor, new=new, resources=resources)
+        await _start_session(resources, actor, cookie, user)
+    except AppError as error:
+        return _again(request, "signup.html", form, error)
+    return see_other("/account?done=welcome")
+
+
+@router.get("/setup")
+async def show_setup(
+    request: Request, resources: ResourcesDep, _viewer: OptionalUser, token: Secret = ""
+) -> Response:
+    """Show the form for the first admin, to whoever has the link."""
+    if token:
+        async with resources.database.transaction(read_only=True) as session:
+            await links.find_link(session, purpose=LinkPurpose.SETUP, secret=token, now=utc_now())
+    return page(request, "setup.html", form=Form({"token": token}), is_secret=True)
+
+
+@router.post("/setup")
+async def set_up(
+    request: Request,
+    form: FormDep,
+    resources: ResourcesDep,
+    actor: ActorDep,
+    cookie: CookieSessionDep,
+) -> Response:
+    """Create the first admin and log in."""
+    new, form = form.check(UserCreate)
+    if new is None:
+        return page(request, "setup.html", status=422, form=form, done="")
+    if new.role is not None or new.invite is not None:
+        raise errors.MalformedBody
+    token = form.value("token")
+    try:
+        async with resources.database.transaction() as session:
+            user = await accounts.set_up_first_admin(
+                session, actor, token=token, new=new, resources=resources
+            )
+        await _start_session(resources, actor, cookie, user)
+    except AppError as error:
+        return _again(request, "setup.html", form, error)
+    return see_other("/account?done=setup")
+
+
+@router.get("/reset")
+async def show_reset(
+    request: Request, resources: ResourcesDep, _viewer: OptionalUser, token: Secret = ""
+) -> Response:
+    """Show the form for a new password, to whoever has the link."""
+    async with resources.database.transaction(read_only=True) as session:
+        await links.find_link(session, purpose=LinkPurpose.RESET, secret=token, now=utc_now())
+    return page(request, "reset.html", form=Form({"token": token}), is_secret=True)
+
+
+@router.post("/reset")
+async def reset_password(
+    request: Request,
+    form: FormDep,
+    resources: ResourcesDep,
+    actor: ActorDep,
+) -> Response:
+    """Set the new password; the person then logs in with it."""
+    wanted, form = form.check(PasswordReset)
+    if wanted is None:
+        if "token" in form.errors:
+            raise LinkInvalid
+        return page(request, "reset.html", status=422, form=form, done="")
+    try:
+        async with resources.database.transaction() as session:
+            await credentials.reset_password(
+                session, actor, token=wanted.token, new=wanted.new_password, resources=resources
+            )
+    except LinkInvalid:
+        raise
+    except AppError as error:
+        return _again(request, "reset.html", form, error)
+    return see_other("/login?done=reset")
+
+
+@router.get("/problems")
+async def show_problems(request: Request, _viewer: OptionalUser) -> Response:
+    """Explain every kind of refusal; the `type` of problem documents points here."""
+    return page(request, "problems.html", kinds=errors.all_kinds())
