@@ -1,4 +1,4 @@
-"""${message}
+"""${message.rstrip(".")}.
 
 Revision: ${up_revision}
 After: ${down_revision | comma,n}

@@ -7,6 +7,7 @@ Production refuses what is not safe; the message says which setting and what to 
 
 import ipaddress
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -27,7 +28,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 ENV_PREFIX = "PORTFOLIO_"
 ENV_FILE = ".env"
 MIN_SECRET_LENGTH = 32
-_SCHEMES = {"http", "https"}
+_ORIGIN = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+_USUAL_PORTS = {"http": ":80", "https": ":443"}
+_DATABASE_URL = re.compile(r"postgres(?:ql)?://.+|sqlite:///[^:?][^?]*")
 
 # Values that stand in public examples and tutorials; a server that signs with one is open to all.
 WEAK_SECRETS = frozenset(
@@ -51,8 +54,12 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_file=ENV_FILE,
+        # `SIGNUP=` in a compose file or a shell means: not set.
+        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
+        # A traceback would show it, secrets included.
+        hide_input_in_errors=True,
         populate_by_name=True,
         alias_generator=AliasGenerator(
             validation_alias=lambda name: AliasChoices(ENV_PREFIX.lower() + name, name)
@@ -151,39 +158,31 @@ class Settings(BaseSettings):
     @field_validator("cors_origins")
     @classmethod
     def _exact_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in origins:
-            if "*" in origin:
-                raise ValueError(
-                    "CORS_ORIGINS takes exact origins: with a wildcard any page could act as "
-                    "the user."
-                )
-            parts = urlsplit(origin)
-            if (
-                parts.scheme not in {"http", "https"}
-                or origin != f"{parts.scheme}://{parts.netloc}"
-            ):
-                raise ValueError(
-                    f"CORS_ORIGINS: {origin!r} is not an origin. "
-                    "Write scheme://host[:port] with no path."
-                )
-        return origins
+        if any("*" in origin for origin in origins):
+            raise ValueError(
+                "CORS_ORIGINS takes exact origins: with a wildcard any page could act as the user."
+            )
+        found = [_read_origin(origin) for origin in origins]
+        if None in found:
+            raise ValueError(
+                f"CORS_ORIGINS: entry {found.index(None) + 1} is not an origin. "
+                "Write scheme://host[:port] with no path."
+            )
+        return tuple(origin for origin in found if origin is not None)
 
     @field_validator("public_url")
     @classmethod
     def _bare_url(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if url and (
-            parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/")
-        ):
+        origin = _read_origin(url.rstrip("/"))
+        if url and origin is None:
             raise ValueError("PUBLIC_URL is scheme://host[:port] with no path.")
-        return url.rstrip("/")
+        return origin or ""
 
     @field_validator("database_url")
     @classmethod
     def _known_engine(cls, url: str) -> str:
-        scheme = url.partition(":")[0]
-        if url and scheme not in {"sqlite", "postgresql", "postgres"}:
-            raise ValueError("DATABASE_URL starts with postgresql:// or sqlite:///.")
+        if url and not _DATABASE_URL.fullmatch(url):
+            raise ValueError("DATABASE_URL is postgresql://user@host/name or sqlite:///path.")
         return url
 
     @model_validator(mode="after")
@@ -198,6 +197,10 @@ class Settings(BaseSettings):
             )
         if "*" in self.allowed_hosts:
             raise UnsafeSettings("ALLOWED_HOSTS must name hosts in production, not `*`.")
+        if "*" in self.trusted_proxies:
+            raise UnsafeSettings(
+                "TRUSTED_PROXIES must name addresses in production: with `*` anyone forges theirs."
+            )
         unknown = unknown_settings()
         if unknown:
             raise UnsafeSettings(f"Unknown settings: {', '.join(unknown)}. Check the spelling.")
@@ -238,7 +241,8 @@ class Settings(BaseSettings):
     def hosts(self) -> frozenset[str]:
         """Host names this server answers to in production, without ports."""
         own = urlsplit(self.base_url).hostname or "localhost"
-        return frozenset({own, "localhost", "127.0.0.1", "::1", *self.allowed_hosts})
+        further = (host.lower() for host in self.allowed_hosts)
+        return frozenset({own, "localhost", "127.0.0.1", "::1", *further})
 
     @property
     def sqlite_path(self) -> Path | None:
@@ -252,6 +256,15 @@ class Settings(BaseSettings):
     @property
     def keys_path(self) -> Path:
         return self.instance_dir / "keys.json"
+
+
+def _read_origin(text: str) -> str | None:
+    """Return an origin as browsers write it (lower case, no usual port); None if it is none."""
+    found = _ORIGIN.fullmatch(text.lower())
+    if found is None:
+        return None
+    scheme, host, port = found.groups("")
+    return f"{scheme}://{host}{port.removesuffix(_USUAL_PORTS[scheme])}"
 
 
 def unknown_settings() -> list[str]:
@@ -275,7 +288,8 @@ def explain(error: ValidationError) -> str:
             else ""
         )
         message = problem["msg"].removeprefix("Value error, ")
-        sentences.append(message if not name or name in message else f"{name}: {message}")
+        sentence = message if not name or name in message else f"{name}: {message}"
+        sentences.append(sentence if sentence.endswith((".", '"')) else f"{sentence}.")
     return " ".join(sentences)
 
 

@@ -10,13 +10,14 @@ before it touches the session holds no connection meanwhile.
 
 import asyncio
 import fcntl
+import socket
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -29,7 +30,11 @@ from app.errors import DatabaseBusy
 POOL_TIMEOUT = 10.0
 READERS = 4
 CHECKPOINT_EVERY = 5.0
+# The loop stands still meanwhile. In WAL mode it only happens if another program locks the file.
+READ_PATIENCE_MS = 200
 
+# Nothing of the file changes, not even the journal's kind.
+LOOK_ONLY = ("PRAGMA busy_timeout=5000", "PRAGMA query_only=ON")
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA foreign_keys=ON",
@@ -39,39 +44,46 @@ _PRAGMAS = (
     # See Database.checkpoint: only the holder of the writer connection moves the log.
     "PRAGMA wal_autocheckpoint=0",
 )
+# SQLite's words; PostgreSQL's codes for a serialization failure, a deadlock, too many connections,
+# shutting down and starting up.
+_LOCKED = "database is locked"
+_PASSING_STATES = frozenset({"40001", "40P01", "53300", "57P01", "57P03"})
 
 
-def async_url(settings: Settings) -> str:
+def async_url(settings: Settings) -> URL:
     """Return the SQLAlchemy address with the async driver."""
     if settings.sqlite_path is not None:
-        return f"sqlite+aiosqlite:///{settings.sqlite_path}"
-    return "postgresql+asyncpg://" + settings.database_url.partition("://")[2]
+        # Not written as text: a folder's name may hold what means something in an address.
+        return URL.create("sqlite+aiosqlite", database=str(settings.sqlite_path))
+    url = make_url(settings.database_url).set(drivername="postgresql+asyncpg")
+    # `sslmode` is libpq's name, which hosting services write; the driver's takes the same values.
+    query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}
+    return url.set(query=query)
 
 
 def make_engine(
-    settings: Settings, *, begin: str = "BEGIN IMMEDIATE", **options: Any
+    settings: Settings,
+    *,
+    begin: str = "BEGIN IMMEDIATE",
+    pragmas: Sequence[str] = _PRAGMAS,
+    **options: Any,
 ) -> AsyncEngine:
-    """Make an engine whose SQLite connections have our pragmas and begin explicitly."""
-    engine = create_async_engine(async_url(settings), **options)
+    """Make an engine whose SQLite connections have these pragmas and begin explicitly."""
+
+    def prepare(connection: Any, _record: Any) -> None:
+        # None stops the driver from starting transactions by its own rules.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(pragma)
+        cursor.close()
+
+    # A failing statement is logged; its values (hashes, addresses) are nobody's business there.
+    engine = create_async_engine(async_url(settings), hide_parameters=True, **options)
     if settings.sqlite_path is not None:
-        event.listen(engine.sync_engine, "connect", _prepare_connection)
+        event.listen(engine.sync_engine, "connect", prepare)
         event.listen(engine.sync_engine, "begin", lambda c: c.exec_driver_sql(begin))
     return engine
-
-
-def _prepare_connection(connection: Any, _record: Any) -> None:
-    # None stops the driver from starting transactions by its own rules; ours begin explicitly.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
-
-
-def _forbid_writing(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA query_only=ON")
-    cursor.close()
 
 
 class Database:
@@ -87,8 +99,10 @@ class Database:
         else:
             pool["max_overflow"] = 0
             self._writer = make_engine(settings, pool_size=1, **pool)
-            self._reader = make_engine(settings, begin="BEGIN", pool_size=READERS, **pool)
-            event.listen(self._reader.sync_engine, "connect", _forbid_writing)
+            pragmas = (*_PRAGMAS, "PRAGMA query_only=ON")
+            self._reader = make_engine(
+                settings, begin="BEGIN", pragmas=pragmas, pool_size=READERS, **pool
+            )
 
     @asynccontextmanager
     async def transaction(self, *, read_only: bool = False) -> AsyncIterator[AsyncSession]:
@@ -104,16 +118,24 @@ class Database:
                 await session.commit()
 
     async def read_row(self, statement: str, **values: Any) -> Sequence[Any] | None:
-        """Return the one row of a prepared SELECT with `:name` parameters, or None.
+        """Return the first row of a prepared SELECT with `:name` parameters, or None.
 
         On SQLite this runs on the loop's own thread, on a connection that cannot write: a lookup by
         key takes some ten microseconds, a hundredth of what passing it to another thread costs. In
         WAL mode a reader never waits for a writer.
+
+        Raises:
+            DatabaseBusy: no connection was free in time, or the database is out of reach.
         """
         if self._path is not None:
             if self._exact is None:
                 self._exact = _open_read_only(self._path)
-            row: Sequence[Any] | None = self._exact.execute(statement, values).fetchone()
+            try:
+                row: Sequence[Any] | None = self._exact.execute(statement, values).fetchone()
+            except sqlite3.OperationalError as error:
+                if _LOCKED in str(error):
+                    raise DatabaseBusy from error
+                raise
             return row
         with _passing_trouble_as_busy():
             async with self._reader.connect() as connection:
@@ -185,7 +207,7 @@ def _passing_trouble_as_busy() -> Iterator[None]:
     """Turn what passes by itself (no connection, a lock, a restart) into DatabaseBusy."""
     try:
         yield
-    except (PoolTimeoutError, ConnectionError) as error:
+    except (PoolTimeoutError, ConnectionError, TimeoutError, socket.gaierror) as error:
         raise DatabaseBusy from error
     except DBAPIError as error:
         if _is_passing(error):
@@ -194,14 +216,15 @@ def _passing_trouble_as_busy() -> Iterator[None]:
 
 
 def _is_passing(error: DBAPIError) -> bool:
-    return error.connection_invalidated or "database is locked" in str(error.orig)
+    state = getattr(error.orig, "sqlstate", None)
+    return error.connection_invalidated or state in _PASSING_STATES or _LOCKED in str(error.orig)
 
 
 def _open_read_only(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, cached_statements=16
     )
-    connection.execute("PRAGMA busy_timeout=1000")
+    connection.execute(f"PRAGMA busy_timeout={READ_PATIENCE_MS}")
     connection.execute("PRAGMA wal_autocheckpoint=0")
     return connection
 

@@ -6,6 +6,7 @@ route returns, before the answer is sent, and undone when it raises.
 """
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
@@ -36,10 +37,23 @@ from app.tokens import Purpose
 
 # These only describe the two ways in for the OpenAPI document; the token is read in incoming.py.
 _password_flow = OAuth2PasswordBearer(
-    "/api/v1/auth/token", scheme_name="Password", auto_error=False
+    "/api/v1/auth/token",
+    scheme_name="Password",
+    description="User name and password. Leave the client fields empty.",
+    auto_error=False,
 )
-_cookie_scheme = APIKeyCookie(name=COOKIE_NAME, scheme_name="Cookie", auto_error=False)
-_bearer_scheme = HTTPBearer(scheme_name="Bearer", auto_error=False)
+_cookie_scheme = APIKeyCookie(
+    name=COOKIE_NAME,
+    scheme_name="Cookie",
+    description="Log in on the page or with `POST /api/v1/auth/login`: the browser then sends the "
+    "cookie by itself, and there is nothing to fill in here. On https its name begins `__Host-`.",
+    auto_error=False,
+)
+_bearer_scheme = HTTPBearer(
+    scheme_name="Bearer",
+    description="An access token that `POST /api/v1/auth/token` answered.",
+    auto_error=False,
+)
 
 
 async def _resources(request: Request) -> Resources:
@@ -102,10 +116,10 @@ async def _renew_cookie(request: Request, principal: Principal) -> None:
     """Send a fresh cookie when more than half of the present one's life is over."""
     claims = principal.claims
     now = utc_now()
-    if (
-        principal.carrier is not SessionKind.COOKIE
-        or now < claims.iat + (claims.exp - claims.iat) / 2
-    ):
+    is_fresh = now < claims.iat + (claims.exp - claims.iat) / 2
+    # A cookie that lives as long as its session may has nothing to gain; `exp` has no fractions.
+    is_final = claims.exp > principal.session.ends_at - timedelta(seconds=1)
+    if principal.carrier is not SessionKind.COOKIE or is_fresh or is_final:
         return
     resources = get_resources(request)
     async with resources.database.transaction() as session:
@@ -197,11 +211,23 @@ Cursor = Annotated[str | None, Query(max_length=200, description="The `next` of 
 PageSize = Annotated[int, Query(ge=1, le=100, description="How many items at most.")]
 
 
+async def _cookie_user(request: Request) -> Principal | None:
+    try:
+        cookie = read_session_cookie(request)
+        return None if cookie is None else await _load(request, cookie, SessionKind.COOKIE)
+    except TokenInvalid:
+        return None
+
+
+# Whose cookie came along, also beside a bearer token: what a login replaces and a log-out ends.
+CookieUser = Annotated[Principal | None, Depends(_cookie_user)]
+
+
 class CookieSession:
     """Opens cookie sessions; sets and clears their cookie as this visitor's browser needs it."""
 
     def __init__(
-        self, request: Request, resources: ResourcesDep, visit: VisitDep, previous: OptionalUser
+        self, request: Request, resources: Resources, visit: Visit, previous: Principal | None
     ) -> None:
         self._request = request
         self._settings = resources.settings
@@ -212,9 +238,9 @@ class CookieSession:
     async def open(self, session: AsyncSession, actor: Actor, user: User) -> UserSession:
         """Open a session for a user who has just proved it, in place of the present one."""
         now = utc_now()
-        previous = self._previous
-        if previous is not None and previous.carrier is SessionKind.COOKIE:
-            await sessions.end_replaced(session, actor, session_id=previous.session.id, now=now)
+        if self._previous is not None:
+            replaced = self._previous.session.id
+            await sessions.end_replaced(session, actor, session_id=replaced, now=now)
         return await sessions.open_session(
             session,
             actor,
@@ -236,11 +262,19 @@ class CookieSession:
             expires_at=user_session.expires_at,
         )
         profile = CookieProfile(user_session.cookie_profile)
-        self._request.state.cookies.append(set_cookie(profile, token, life))
+        # In place of a renewal that may be queued: one answer sets a cookie once.
+        self._request.state.cookies[:] = [set_cookie(profile, token, life)]
 
     def clear(self) -> None:
         """Queue the removal of our cookie."""
-        self._request.state.cookies.extend(clear_cookies(self._visit))
+        self._request.state.cookies[:] = clear_cookies(self._visit)
 
 
-CookieSessionDep = Annotated[CookieSession, Depends()]
+# The class itself would be called in a thread, as everything that is not `async def`.
+async def _cookie_session(
+    request: Request, resources: ResourcesDep, visit: VisitDep, previous: CookieUser
+) -> CookieSession:
+    return CookieSession(request, resources, visit, previous)
+
+
+CookieSessionDep = Annotated[CookieSession, Depends(_cookie_session)]

@@ -17,10 +17,11 @@ from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from app.config import Settings, is_loopback, unknown_settings
 from app.cookies import CookieProfile, Visit, choose_profile
-from app.origins import OriginPolicy
 from app.startup import OTHERS, CannotStart, read_standing
 
 # The first releases in which a commit cannot be lost at the end of a checkpoint.
@@ -100,36 +101,52 @@ def _file(path: Path) -> Finding:
         missing = "Not there yet. `portfolio serve` makes it."
         return Finding("Files", str(path), "missing", Verdict.NOTE, missing)
     mode = path.stat().st_mode
-    text = f"{stat.filemode(mode)} {path.owner()}"
+    text = f"{stat.filemode(mode)} {_owner(path)}"
     if mode & OTHERS:
         wanted = "700" if path.is_dir() else "600"
         return Finding("Files", str(path), text, Verdict.BAD, f"Run: chmod {wanted} {path}")
     return Finding("Files", str(path), text)
 
 
+def _owner(path: Path) -> str:
+    try:
+        return path.owner()
+    except KeyError:  # in a container the user may have a number and no name
+        return str(path.stat().st_uid)
+
+
 def _settings(settings: Settings) -> Iterator[Finding]:
     for name in Settings.model_fields:
-        value = getattr(settings, name)
-        if isinstance(value, SecretStr):
-            shown = "(set, hidden)"
-        elif name == "database_url" and value:
-            shown = mask_password(value)
-        else:
-            shown = ", ".join(value) if isinstance(value, tuple) else str(value)
+        shown = _shown(name, getattr(settings, name)) or "-"
         origin = "" if name in settings.model_fields_set else " (default)"
-        yield Finding("Settings", name.upper(), f"{shown or '-'}{origin}")
+        yield Finding("Settings", name.upper(), f"{shown}{origin}")
     for name in unknown_settings():
         advice = "No setting has this name. Check the spelling."
         yield Finding("Settings", name, "unknown", Verdict.BAD, advice)
 
 
+def _shown(name: str, value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, SecretStr):
+        return "(set, hidden)"
+    if name == "database_url" and value:
+        return mask_password(str(value))
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
 def mask_password(url: str) -> str:
-    """Return an address without its password and without its query, which may hold another."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url.partition("?")[0]
-    user = parts.netloc.rpartition("@")[0].partition(":")[0]
-    return f"{parts.scheme}://{user}:***@{parts.netloc.rpartition('@')[2]}{parts.path}"
+    """Return an address without its password and without its query, which may hold another.
+
+    SQLAlchemy takes it apart, as it does to connect: another reader may see the password elsewhere.
+    """
+    try:
+        parts = make_url(url).set(query={})
+    except (ArgumentError, ValueError):
+        return "(set, cannot be read)"
+    # A password with an @ that is not escaped ends in what is read as the host.
+    host = (parts.host or "").rpartition("@")[2]
+    return parts.set(host=host).render_as_string(hide_password=True)
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
@@ -148,16 +165,13 @@ def _database(settings: Settings) -> Iterator[Finding]:
 
 
 def _origins(settings: Settings) -> Iterator[Finding]:
-    policy = OriginPolicy(settings)
     usual = () if settings.is_production else USUAL_ORIGINS
-    for origin in (settings.base_url, *settings.cors_origins, *usual):
-        yield _origin(settings, policy, origin)
+    for origin in dict.fromkeys((settings.base_url, *settings.cors_origins, *usual)):
+        yield _origin(settings, origin)
 
 
-def _origin(settings: Settings, policy: OriginPolicy, origin: str) -> Finding:
+def _origin(settings: Settings, origin: str) -> Finding:
     own = urlsplit(settings.base_url)
-    if origin != settings.base_url and not policy.allows(origin):
-        return Finding("Origins", origin, "refused", Verdict.BAD, "Add it to CORS_ORIGINS.")
     profile = choose_profile(Visit(scheme=own.scheme, host=own.netloc, origin=origin))
     verdict, advice = _OUTLOOK[profile]
     if profile is CookieProfile.HTTP and not is_loopback(own.hostname or ""):
@@ -188,7 +202,7 @@ def _running_server(settings: Settings) -> Finding:
     try:
         answer = httpx.get(url, timeout=ASK_TIMEOUT)
         found = answer.json()["version"] if answer.is_success else f"HTTP {answer.status_code}"
-    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError):
         advice = "Start it with `portfolio serve`. If it runs, check PUBLIC_URL and the proxy."
         return Finding("Server", url, "no answer", Verdict.NOTE, advice)
     if answer.is_success:

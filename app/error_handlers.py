@@ -7,21 +7,28 @@ or depends on which layer failed.
 import logging
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi.exceptions import RequestValidationError
+from fastapi.params import Form
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Match
 
 from app import errors
 from app.dependencies import find_principal
-from app.errors import AppError, FieldError, FieldsRefused, PageNeedsLogin
+from app.errors import AppError, FieldError, FieldsRefused, MethodNotAllowed, PageNeedsLogin
 from app.incoming import wants_html
 from app.observability import request_id
 from app.rendering import page
 
 log = logging.getLogger("portfolio.error")
+
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
+_FORM_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data"}
+# A body of a thousand unknown fields is not answered with a thousand sentences.
+_MAX_FIELDS = 20
 
 _BY_STATUS: dict[int, type[AppError]] = {
     400: errors.MalformedBody,
@@ -46,13 +53,15 @@ async def respond(request: Request, error: Exception) -> Response:
     elif isinstance(error, HTTPException):
         refusal = _BY_STATUS.get(error.status_code, errors.BadRequest)()
         headers = dict(error.headers or {})
+        if error.status_code == MethodNotAllowed.status:
+            headers["Allow"] = _allow(request)
     else:
         log.error("Unhandled exception", exc_info=error)
         refusal = AppError()
-    headers |= refusal.headers
+    headers.update(refusal.headers)
     if not wants_html(request):
         return JSONResponse(
-            problem(refusal, request.url.path),
+            problem(refusal, quote(request.scope["path"], safe="/:@!$&'()*+,;=-._~")),
             status_code=refusal.status,
             headers=headers,
             media_type="application/problem+json",
@@ -62,6 +71,17 @@ async def respond(request: Request, error: Exception) -> Response:
         return RedirectResponse(f"/login?{urlencode({'next': target})}", status_code=303)
     await _remember_viewer(request)
     return page(request, "error.html", status=refusal.status, headers=headers, error=refusal)
+
+
+def _allow(request: Request) -> str:
+    """Return every method of this address; the framework names those of one route alone."""
+    methods = [
+        method
+        for method in _METHODS
+        for route in request.app.routes
+        if route.matches({**request.scope, "method": method})[0] is Match.FULL
+    ]
+    return ", ".join(sorted({*methods, "HEAD"} if "GET" in methods else methods))
 
 
 async def _remember_viewer(request: Request) -> None:
@@ -98,15 +118,24 @@ def _from_validation(found: Sequence[Any], request: Request) -> AppError:
     if "json_invalid" in kinds:
         return errors.MalformedBody("The body is not valid JSON.")
     is_whole_body = any(tuple(item["loc"]) == ("body",) for item in found)
-    if is_whole_body and "model_attributes_type" in kinds and not _is_json(request):
-        return errors.UnsupportedBody()
-    return FieldsRefused(*(describe(item) for item in found), detail="Some fields are not valid.")
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if _takes_form(request):
+        if media_type not in _FORM_TYPES:
+            return errors.UnsupportedBody("Send a form: application/x-www-form-urlencoded.")
+    elif is_whole_body and "model_attributes_type" in kinds and not _is_json(media_type):
+        return errors.UnsupportedBody("Send JSON with Content-Type: application/json.")
+    fields = [describe(item) for item in found[:_MAX_FIELDS]]
+    return FieldsRefused(*fields, detail="Some fields are not valid.")
 
 
-def _is_json(request: Request) -> bool:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return kind == "application/json" or (
-        kind.startswith("application/") and kind.endswith("+json")
+def _takes_form(request: Request) -> bool:
+    body = getattr(request.scope.get("route"), "body_field", None)
+    return body is not None and isinstance(body.field_info, Form)
+
+
+def _is_json(media_type: str) -> bool:
+    return media_type == "application/json" or (
+        media_type.startswith("application/") and media_type.endswith("+json")
     )
 
 

@@ -38,6 +38,8 @@ a slug for programs, a title, and advice on what to do next. Services raise them
         └── DatabaseBusy          no connection in time, or the database cannot be reached
 """
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -58,25 +60,16 @@ class AppError(Exception):
     slug: ClassVar[str] = "internal-error"
     title: ClassVar[str] = "Something went wrong on our side"
     advice: ClassVar[str] = "Try again in a minute. If it goes on, tell whoever runs this site."
+    # What the answer must carry, such as WWW-Authenticate.
+    headers: Mapping[str, str] = {}
+    # Further members of the problem document (RFC 9457, section 3.2).
+    extensions: Mapping[str, object] = {}
+    # The refused fields, empty unless the refusal is about fields.
+    fields: tuple[FieldError, ...] = ()
 
     def __init__(self, detail: str | None = None) -> None:
         self.detail = detail or self.title + "."
         super().__init__(self.detail)
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Headers the answer must carry, such as WWW-Authenticate."""
-        return {}
-
-    @property
-    def extensions(self) -> dict[str, object]:
-        """Extra members of the problem document (RFC 9457 section 3.2)."""
-        return {}
-
-    @property
-    def fields(self) -> tuple[FieldError, ...]:
-        """The refused fields, empty unless the refusal is about fields."""
-        return ()
 
 
 class BadRequest(AppError):
@@ -103,11 +96,8 @@ class Unauthenticated(AppError):
     slug = "not-authenticated"
     title = "You are not logged in"
     advice = "Log in, or send an access token in the Authorization header."
-
-    @property
-    def headers(self) -> dict[str, str]:
-        # RFC 6750 section 3.1: without credentials the challenge names no error.
-        return {"WWW-Authenticate": 'Bearer realm="portfolio"'}
+    # RFC 6750 section 3.1: without credentials the challenge names no error.
+    headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="portfolio"'}
 
 
 class TokenInvalid(Unauthenticated):
@@ -116,10 +106,9 @@ class TokenInvalid(Unauthenticated):
     slug = "invalid-token"
     title = "Your login has ended"
     advice = "Log in again."
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"WWW-Authenticate": 'Bearer realm="portfolio", error="invalid_token"'}
+    headers: Mapping[str, str] = {
+        "WWW-Authenticate": 'Bearer realm="portfolio", error="invalid_token"'
+    }
 
 
 class PageNeedsLogin(Unauthenticated):
@@ -135,21 +124,15 @@ class CredentialsDisagree(TokenInvalid):
 class LoginFailed(Unauthenticated):
     slug = "login-failed"
     title = "User name or password is wrong"
-    advice = "Check both. Passwords are case-sensitive. A teacher can make you a reset link."
-
-    @property
-    def extensions(self) -> dict[str, object]:
-        return {"error": "invalid_grant", "error_description": self.title}
+    advice = "Check both. Capitals count in a password. An admin can make you a reset link."
+    extensions: Mapping[str, object] = {"error": "invalid_grant", "error_description": title}
 
 
 class RefreshTokenInvalid(Unauthenticated):
     slug = "invalid-refresh-token"
     title = "This login can no longer be refreshed"
     advice = "Log in again."
-
-    @property
-    def extensions(self) -> dict[str, object]:
-        return {"error": "invalid_grant", "error_description": self.title}
+    extensions: Mapping[str, object] = {"error": "invalid_grant", "error_description": title}
 
 
 class Forbidden(AppError):
@@ -174,10 +157,7 @@ class WrongPassword(Forbidden):
     slug = "wrong-password"
     title = "That is not your current password"
     advice = "Type the password you log in with now."
-
-    @property
-    def fields(self) -> tuple[FieldError, ...]:
-        return (FieldError("/current_password", self.detail, "wrong_password"),)
+    fields = (FieldError("/current_password", f"{title}.", "wrong_password"),)
 
 
 class SignupClosed(Forbidden):
@@ -234,10 +214,7 @@ class UidTaken(Conflict):
     slug = "uid-taken"
     title = "That user name is taken"
     advice = "Try another."
-
-    @property
-    def fields(self) -> tuple[FieldError, ...]:
-        return (FieldError("/uid", "That user name is taken. Try another.", "taken"),)
+    fields = (FieldError("/uid", f"{title}. {advice}", "taken"),)
 
 
 class LastAdmin(Conflict):
@@ -272,12 +249,8 @@ class FieldsRefused(Unprocessable):
     title = "Some fields are not acceptable"
 
     def __init__(self, *fields: FieldError, detail: str | None = None) -> None:
-        self._fields = fields
+        self.fields = fields
         super().__init__(detail or " ".join(field.message for field in fields))
-
-    @property
-    def fields(self) -> tuple[FieldError, ...]:
-        return self._fields
 
 
 class TooManyAttempts(AppError):
@@ -287,12 +260,10 @@ class TooManyAttempts(AppError):
     advice = "Wait a little, then try again."
 
     def __init__(self, retry_after: float) -> None:
-        self.retry_after = max(1, round(retry_after))
+        # Rounded up: whoever waits that long gets through.
+        self.retry_after = max(1, math.ceil(retry_after))
+        self.headers = {"Retry-After": str(self.retry_after)}
         super().__init__(f"Too many attempts. Try again in {self.retry_after} s.")
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": str(self.retry_after)}
 
 
 class Unavailable(AppError):
@@ -300,10 +271,7 @@ class Unavailable(AppError):
     slug = "unavailable"
     title = "The site is busy"
     advice = "Wait a few seconds, then try again."
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": "2"}
+    headers: Mapping[str, str] = {"Retry-After": "2"}
 
 
 class HashingBusy(Unavailable):

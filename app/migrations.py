@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.pool import NullPool
 
 from app.config import ASSETS_DIR, Settings
-from app.db import make_engine
+from app.db import LOOK_ONLY, make_engine
 
 Report = Callable[[str], None]
 
@@ -46,7 +46,7 @@ async def read_standing(settings: Settings) -> Standing:
     """
     current = None
     if settings.sqlite_path is None or settings.sqlite_path.is_file():
-        engine = make_engine(settings, begin="BEGIN", poolclass=NullPool)
+        engine = make_engine(settings, begin="BEGIN", pragmas=LOOK_ONLY, poolclass=NullPool)
         try:
             async with engine.connect() as connection:
                 current = await connection.run_sync(_current_revision)

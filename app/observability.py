@@ -63,7 +63,9 @@ class ConsoleFormatter(logging.Formatter):
         if request_id.get():
             line += f" [{request_id.get()}]"
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+            trace = self.formatException(record.exc_info).split("\n")
+            # Indented, so that no line of it can be taken for a record of its own.
+            line += "".join(f"\n    {escape(text)}" for text in trace)
         if self._colour and record.levelname in _COLOURS:
             line = f"{_COLOURS[record.levelname]}{line}\x1b[0m"
         return line

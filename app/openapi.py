@@ -1,7 +1,7 @@
 """The OpenAPI document: how routes declare their refusals, and what is mended before it is shown.
 
-FastAPI describes its own 422; ours is a problem document like every other refusal, and is declared
-once for all of them.
+A route declares the refusals of its own. What follows from its kind (it writes, it takes a body) is
+added here, once for all of them, and so is the 422, which FastAPI would describe as its own.
 """
 
 from http import HTTPStatus
@@ -10,7 +10,15 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from app.errors import AppError, FieldsRefused
+from app.errors import (
+    AppError,
+    BodyTooLarge,
+    CrossOriginRefused,
+    FieldsRefused,
+    MalformedBody,
+    Unauthenticated,
+    UnsupportedBody,
+)
 from app.schemas import Problem
 
 _MEDIA_TYPE = "application/problem+json"
@@ -74,17 +82,32 @@ def mend(app: FastAPI) -> None:
             schemas.update(model.pop("$defs", {}))
             schemas["Problem"] = model
             for operations in document["paths"].values():
-                for operation in operations.values():
-                    _mend_422(operation)
+                for method, operation in operations.items():
+                    _mend_operation(method, operation)
         return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents
 
 
-def _mend_422(operation: dict[str, Any]) -> None:
-    found = operation["responses"].get("422")
-    if found is not None and "application/json" in found.get("content", {}):
-        kept = found["content"].get(_MEDIA_TYPE, {}).get("examples", {})
-        answer = refusals(FieldsRefused)[422]
-        answer["content"][_MEDIA_TYPE]["examples"].update(kept)
-        operation["responses"]["422"] = answer
+def _mend_operation(method: str, operation: dict[str, Any]) -> None:
+    common: list[type[AppError]] = [] if method == "get" else [CrossOriginRefused]
+    if "requestBody" in operation:
+        common += [MalformedBody, BodyTooLarge, UnsupportedBody]
+    responses = operation["responses"]
+    if "422" in responses:
+        common.append(FieldsRefused)
+        responses["422"]["content"].pop("application/json", None)
+    for status, answer in refusals(*common).items():
+        own = responses.setdefault(str(status), answer)
+        content = own["content"].setdefault(_MEDIA_TYPE, answer["content"][_MEDIA_TYPE])
+        content["examples"] |= answer["content"][_MEDIA_TYPE]["examples"]
+        own["description"] = answer["description"]
+    operation["responses"] = dict(sorted(responses.items()))
+    if "security" in operation and not _needs_login(responses):
+        # Credentials change the answer and are not needed.
+        operation["security"].insert(0, {})
+
+
+def _needs_login(responses: dict[str, Any]) -> bool:
+    content = responses.get("401", {}).get("content", {})
+    return Unauthenticated.slug in content.get(_MEDIA_TYPE, {}).get("examples", {})

@@ -68,8 +68,10 @@ def find_weakness(password: str, *, min_length: int, personal: tuple[str, ...]) 
 
 def _is_hashable(password: str) -> bool:
     """Whether a password is within the bound. Long text is work for free to whoever sends it."""
-    # A lone surrogate, which no keyboard makes, becomes one byte here and is refused below.
-    return len(password.encode(errors="replace")) <= MAX_PASSWORD_BYTES
+    try:
+        return len(password.encode()) <= MAX_PASSWORD_BYTES
+    except UnicodeEncodeError:  # a lone surrogate, which no keyboard makes
+        return False
 
 
 def _mostly(folded: str, word: str) -> bool:
@@ -90,7 +92,8 @@ class PasswordHasher:
         self._pool = ThreadPoolExecutor(
             max_workers=settings.hash_threads or os.cpu_count() or 1,
             thread_name_prefix="hash",
-            initializer=_yield_to_others,
+            # Elsewhere a priority belongs to the whole process.
+            initializer=_yield_to_others if sys.platform == "linux" else None,
         )
         self._limit = settings.hash_queue
         self._waiting = 0
@@ -150,6 +153,5 @@ class PasswordHasher:
 
 
 def _yield_to_others() -> None:
-    """Give a hashing thread the lowest priority, where the system has one per thread."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)
+    """Give a hashing thread the lowest priority."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)

@@ -37,6 +37,14 @@ class Throttle:
         if len(self._buckets) > MAX_KEYS:
             self._buckets.popitem(last=False)
 
+    def refund(self, key: str) -> None:
+        """Take back an attempt that came to nothing: nothing was tried."""
+        left = min(self._limit, self._left(key) + 1)
+        if left == self._limit:
+            self.forget(key)
+        else:
+            self._buckets[key] = (left, self._clock())
+
     def forget(self, key: str) -> None:
         """Start afresh, as after a success."""
         self._buckets.pop(key, None)

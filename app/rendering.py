@@ -1,5 +1,6 @@
 """From a template to an HTTP answer: the headers that every page has, and who is looking at it."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from starlette.requests import Request
@@ -27,7 +28,7 @@ def page(
     template: str,
     *,
     status: int = 200,
-    headers: dict[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
     is_secret: bool = False,
     **context: Any,
 ) -> HTMLResponse:
@@ -45,6 +46,9 @@ def page(
         request_id=request_id.get(),
         signup_mode=settings.signup_mode,
         docs_on=settings.docs,
+        method=request.method,
+        base_url=settings.base_url,
+        password_min_length=settings.password_min_length,
         **context,
     )
     is_docs = template == "docs.html"

@@ -43,11 +43,23 @@ _EMAIL = re.compile(
 # Cc, Cf, Cs, Co, Cn: controls, bidi and invisible marks, surrogates, unassigned.
 # The two joiners are letters' business in Persian and in Indic scripts.
 _JOINERS = "\u200c\u200d"
+# Invisible, yet letters, marks or symbols to Unicode: fillers of Hangul and Khmer, a blank of
+# Braille, the grapheme joiner.
+_BLANKS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+# As wide as the columns that keep a name and its folded form.
+_MAX_NAME, _MAX_FOLDED_NAME = 100, 300
+# NUL, and halves of characters that are not characters.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """Replace what one of the two databases cannot hold, so that it merely matches nothing."""
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def fold(text: str) -> str:
     """Return the form under which two spellings are one: NFKC, then case folded."""
-    return unicodedata.normalize("NFKC", text).casefold()
+    return unicodedata.normalize("NFKC", storable(text)).casefold()
 
 
 def _check_uid(uid: str) -> str:
@@ -63,13 +75,18 @@ def _check_uid(uid: str) -> str:
 
 def _check_name(name: str) -> str:
     for char in name:
-        if unicodedata.category(char)[0] == "C" and char not in _JOINERS:
+        is_control = unicodedata.category(char)[0] == "C" and char not in _JOINERS
+        if is_control or char in _BLANKS:
             raise PydanticCustomError(
                 "name_characters", "A name has no control or invisible characters."
             )
     name = " ".join(unicodedata.normalize("NFC", name).split())
-    if not name.strip(_JOINERS):
+    # A mark or a joiner is seen only on a letter, digit, sign or symbol.
+    if not any(unicodedata.category(char)[0] in "LNPS" for char in name):
         raise PydanticCustomError("name_empty", "Enter a name.")
+    # Some characters become several under NFC, and many when folded.
+    if len(name) > _MAX_NAME or len(fold(name)) > _MAX_FOLDED_NAME:
+        raise PydanticCustomError("name_too_long", "Use at most 100 characters.")
     return name
 
 
@@ -97,7 +114,7 @@ def _empty_is_none(value: Any) -> Any:
 
 
 Uid = Annotated[str, StringConstraints(min_length=2, max_length=64), AfterValidator(_check_uid)]
-Name = Annotated[str, StringConstraints(max_length=100), AfterValidator(_check_name)]
+Name = Annotated[str, StringConstraints(max_length=_MAX_NAME), AfterValidator(_check_name)]
 Email = Annotated[
     Annotated[str, StringConstraints(max_length=254)] | None,
     BeforeValidator(_empty_is_none),
@@ -141,36 +158,38 @@ class UserCreate(WireModel):
 class UserUpdate(WireModel):
     """What people change about themselves. Fields left out stay as they are."""
 
-    uid: Uid | None = None
-    name: Name | None = None
-    email: Email = None
+    uid: Uid | None = Field(default=None, examples=["ada"])
+    name: Name | None = Field(default=None, examples=["Ada Lovelace"])
+    email: Email = Field(default=None, examples=["ada@example.org"])
 
 
 class UserAdminUpdate(UserUpdate):
     """What an admin changes about anybody."""
 
-    role: RoleName | None = None
-    is_active: bool | None = None
+    role: RoleName | None = Field(default=None, examples=["teacher"])
+    is_active: bool | None = Field(default=None, examples=[True])
 
 
 class PasswordChange(WireModel):
-    current_password: Password
-    new_password: Password
+    current_password: Password = Field(examples=["correct horse battery"])
+    new_password: Password = Field(examples=["staple of the rarest kind"])
 
 
 class PasswordConfirmation(WireModel):
-    current_password: Password
+    current_password: Password = Field(examples=["correct horse battery"])
 
 
 class PasswordReset(WireModel):
     """Redeems a reset link."""
 
-    token: OneTimeToken
-    new_password: Password
+    token: OneTimeToken = Field(examples=["the-token-of-the-link"])
+    new_password: Password = Field(examples=["staple of the rarest kind"])
 
 
 class RefreshRequest(WireModel):
-    refresh_token: Annotated[SecretStr, Field(min_length=1, max_length=200)]
+    refresh_token: SecretStr = Field(
+        min_length=1, max_length=200, examples=["prt_Zk3vJx9q0aQbT1uE.0.…"]
+    )
 
 
 class UserPublic(PublicModel):

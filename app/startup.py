@@ -6,7 +6,6 @@ sentence that says what is wrong and what to do.
 
 import asyncio
 import os
-import sqlite3
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app import migrations
 from app.config import Settings
-from app.db import Database
+from app.db import Database, beside_a_server
 from app.keys import KeyRing, new_key
 from app.models import LinkPurpose, utc_now
 from app.services import accounts, links
@@ -35,6 +34,7 @@ def prepare(settings: Settings, report: Report) -> None:
         CannotStart: something stands in the way; nothing was changed.
     """
     check_instance_dir(settings.instance_dir)
+    check_database_file(settings)
     standing = read_standing(settings)
     if settings.secret_key is None:
         check_keys(settings)
@@ -45,19 +45,48 @@ def prepare(settings: Settings, report: Report) -> None:
         KeyRing((new_key(utc_now()),)).write(settings.keys_path)
         report(f"Made a key ring in {settings.keys_path}.")
     if standing.pending:
-        migrations.upgrade(settings, lambda line: report(f"Migrated the database: {line}"))
+        with beside_a_server(settings):
+            migrations.upgrade(settings, lambda line: report(f"Migrated the database: {line}"))
     if settings.sqlite_path is not None:
         settings.sqlite_path.chmod(0o600)
 
 
 def check_instance_dir(path: Path) -> None:
     """Raise CannotStart unless the folder exists and is writable, or can be made."""
-    place = path if path.exists() else path.absolute().parent
+    try:
+        _check_folder(path if path.exists() else path.absolute().parent, "INSTANCE_DIR")
+    except OSError as error:
+        raise CannotStart(
+            f"{path} cannot be looked at: {error.strerror}. Set INSTANCE_DIR to another place."
+        ) from error
+
+
+def check_database_file(settings: Settings) -> None:
+    """Raise CannotStart unless the SQLite file can be written to, or made."""
+    path = settings.sqlite_path
+    if path is None:
+        return
+    folder = path.absolute().parent
+    if folder != settings.instance_dir.absolute():
+        try:
+            _check_folder(folder, "DATABASE_URL")
+        except OSError as error:
+            raise CannotStart(
+                f"{path} cannot be looked at: {error.strerror}. Set DATABASE_URL to another place."
+            ) from error
+    if path.exists() and not (path.is_file() and os.access(path, os.R_OK | os.W_OK)):
+        raise CannotStart(
+            f"{path} is not a file that this user can read and write. Mend that, or set "
+            "DATABASE_URL to another place."
+        )
+
+
+def _check_folder(place: Path, setting: str) -> None:
     if not place.is_dir():
         what = "is not a folder" if place.exists() else "does not exist"
-        raise CannotStart(f"{place} {what}. Make it, or set INSTANCE_DIR to another place.")
+        raise CannotStart(f"{place} {what}. Make it, or set {setting} to another place.")
     if not os.access(place, os.W_OK | os.X_OK):
-        raise CannotStart(_unwritable(place))
+        raise CannotStart(_unwritable(place, setting))
 
 
 def make_instance_dir(path: Path) -> bool:
@@ -72,23 +101,24 @@ def make_instance_dir(path: Path) -> bool:
     return made
 
 
-def _unwritable(path: Path) -> str:
-    return f"{path} cannot be written to. Give this user the right to, or set INSTANCE_DIR."
+def _unwritable(path: Path, setting: str = "INSTANCE_DIR") -> str:
+    return f"{path} cannot be written to. Give this user the right to, or set {setting}."
 
 
 def check_keys(settings: Settings) -> None:
     """Raise CannotStart if there is a key ring that cannot be used."""
     path = settings.keys_path
-    if not path.exists():
-        return
     try:
         KeyRing.read(path)
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CannotStart(
             f"{path} cannot be read as a key ring. Restore it from a copy, or move it away: "
             "a new one is made and everybody logs in again."
         ) from error
-    if path.stat().st_mode & OTHERS:
+    if mode & OTHERS:
         raise CannotStart(f"{path} can be read by others. Run: chmod 600 {path}")
 
 
@@ -105,7 +135,8 @@ def read_standing(settings: Settings) -> migrations.Standing:
             f"The database is newer than this program (revision {error}). "
             "Update the program, or restore a backup from before."
         ) from error
-    except (OSError, SQLAlchemyError, sqlite3.Error) as error:
+    except (OSError, SQLAlchemyError, ValueError, TypeError) as error:
+        # The last two come from an address that nobody can take apart.
         raise CannotStart(_explain(settings, error)) from error
 
 
@@ -114,8 +145,9 @@ def _explain(settings: Settings, error: Exception) -> str:
         reason = str(error.orig) if isinstance(error, DBAPIError) else str(error)
         return f"{settings.sqlite_path} cannot be opened as a database: {reason}."
     # A driver's message may quote the address, password included, so the kind has to do.
-    kind = type(error.orig if isinstance(error, DBAPIError) else error).__name__
-    return f"PostgreSQL cannot be reached as DATABASE_URL says ({kind}). Check that it runs."
+    cause = (error.orig or error) if isinstance(error, DBAPIError) else error
+    kind = type(cause.__cause__ or cause).__name__
+    return f"PostgreSQL cannot be reached as DATABASE_URL says ({kind}). Check both."
 
 
 async def make_setup_link(settings: Settings) -> str | None:
@@ -137,10 +169,11 @@ async def make_setup_link(settings: Settings) -> str | None:
 def check_ready(settings: Settings) -> None:
     """Raise CannotStart unless the instance exists and its database is up to date."""
     standing = read_standing(settings)
-    if settings.secret_key is None and not settings.keys_path.exists():
-        raise CannotStart(
-            "There is no instance here yet. Run `portfolio serve` or `portfolio migrate`."
-        )
-    check_keys(settings)
+    if settings.secret_key is None:
+        check_keys(settings)
+        if not settings.keys_path.exists():
+            raise CannotStart(
+                "There is no instance here yet. Run `portfolio serve` or `portfolio migrate`."
+            )
     if standing.pending:
         raise CannotStart("The database is behind this program. Run `portfolio migrate` first.")

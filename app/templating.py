@@ -1,8 +1,10 @@
 """Templates: the Jinja2 environment, how addresses of files and moments in time are written.
 
-Everything is escaped unless a template says otherwise, and a name that nobody gave is an error.
+Everything is escaped, and a name that nobody gave is an error, not an empty place. Headers, status
+and who is looking are `rendering.py`'s business.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,14 +13,36 @@ from markupsafe import Markup
 
 from app.assets import Assets
 from app.config import ASSETS_DIR
+from app.models import utc_now
 
-_EXACT = "%-d %B %Y, %H:%M:%S UTC"
+_WITH_TITLE = Markup('<time datetime="{iso}" title="{exact}">{words}</time>')
+_EXACT = Markup('<time datetime="{iso}" data-exact>{exact}</time>')
+_COUNTDOWN = Markup('<time datetime="{iso}" data-countdown>{words}</time>')
+
+_UNITS = (
+    (timedelta(days=1), "day"),
+    (timedelta(hours=1), "hour"),
+    (timedelta(minutes=1), "minute"),
+)
+_NOW = timedelta(seconds=45)
+# Further away than this, a date says more than a count of days.
+_FAR = timedelta(days=45)
 
 
 class Templates:
-    """Renders templates by name. With `reload`, changed templates are read again."""
+    """Renders templates by name. With `reload`, changed templates are read again.
 
-    def __init__(self, assets: Assets, *, site_name: str, reload: bool = False) -> None:
+    `clock` is what "3 minutes ago" is measured against.
+    """
+
+    def __init__(
+        self,
+        assets: Assets,
+        *,
+        site_name: str,
+        reload: bool = False,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
         self._environment = Environment(
             loader=FileSystemLoader(ASSETS_DIR / "templates"),
             autoescape=True,
@@ -28,7 +52,13 @@ class Templates:
             lstrip_blocks=True,
         )
         self._environment.globals.update(asset=assets.url, site_name=site_name)
-        self._environment.filters.update(when=when, exact=exact)
+        self._environment.filters.update(
+            when=lambda moment: when(moment, clock()),
+            countdown=lambda moment: countdown(moment, clock()),
+            exact=exact,
+            day=day,
+            initials=initials,
+        )
 
     def render(self, name: str, **context: Any) -> str:
         """Return the text of a template.
@@ -42,38 +72,50 @@ class Templates:
 
 def exact(moment: datetime) -> Markup:
     """Write a moment to the second; scripts put it in the visitor's own time zone."""
-    utc = moment.astimezone(UTC)
-    iso = utc.isoformat(timespec="seconds")
-    return Markup('<time datetime="{}" data-exact>{}</time>').format(iso, utc.strftime(_EXACT))
+    return _EXACT.format(iso=_iso(moment), exact=_to_the_second(moment))
 
 
-def when(moment: datetime) -> Markup:
+def when(moment: datetime, now: datetime) -> Markup:
     """Write a moment in words, with the exact time on hover."""
-    utc = moment.astimezone(UTC)
-    iso = utc.isoformat(timespec="seconds")
-    element = Markup('<time datetime="{}" title="{}">{}</time>')
-    return element.format(iso, utc.strftime(_EXACT), in_words(utc, datetime.now(UTC)))
+    return _WITH_TITLE.format(
+        iso=_iso(moment), exact=_to_the_second(moment), words=in_words(moment, now)
+    )
+
+
+def countdown(moment: datetime, now: datetime) -> Markup:
+    """Write how far off a moment is; scripts keep it going."""
+    return _COUNTDOWN.format(iso=_iso(moment), words=in_words(moment, now))
+
+
+def day(moment: datetime) -> Markup:
+    """Write the date for a table, with the exact time on hover."""
+    words = f"{moment.astimezone(UTC):%-d %b %Y}"
+    return _WITH_TITLE.format(iso=_iso(moment), exact=_to_the_second(moment), words=words)
 
 
 def in_words(moment: datetime, now: datetime) -> str:
-    """Return `today at 14:05`, `in 3 days`, `24 November 2026`: as exact as a person needs it."""
-    distance = moment - now
-    is_future = distance > timedelta(0)
-    if abs(distance) < timedelta(minutes=1):
-        return "in less than a minute" if is_future else "just now"
-    if abs(distance) < timedelta(hours=1):
-        return _ago(
-            int(abs(distance).total_seconds() // 60), "minute", future=distance > timedelta(0)
-        )
-    days = (moment.date() - now.date()).days
-    names = {0: "today", -1: "yesterday", 1: "tomorrow"}
-    if days in names:
-        return f"{names[days]} at {moment:%H:%M} UTC"
-    if abs(days) <= 30:  # noqa: PLR2004  (about a month)
-        return _ago(abs(days), "day", future=is_future)
-    return moment.strftime("%-d %B %Y")
+    """Return `3 minutes ago`, `in 2 days`, `on 4 March 2026`: the same wherever one lives."""
+    distance = abs(moment - now)
+    if distance < _NOW:
+        return "just now" if moment <= now else "in a moment"
+    if distance >= _FAR:
+        return f"on {moment.astimezone(UTC):%-d %B %Y}"
+    # 59 minutes and 40 seconds are an hour to anybody.
+    size, unit = next(pair for pair in _UNITS if distance + _NOW >= pair[0])
+    count = round(distance / size)
+    amount = f"{count} {unit}" + ("" if count == 1 else "s")
+    return f"{amount} ago" if moment <= now else f"in {amount}"
 
 
-def _ago(count: int, unit: str, *, future: bool) -> str:
-    text = f"{count} {unit}{'' if count == 1 else 's'}"
-    return f"in {text}" if future else f"{text} ago"
+def initials(name: str) -> str:
+    """Return the one or two letters that stand for a person: of the first word and the last."""
+    words = [word for word in name.split() if word[0].isalnum()] or [name or "?"]
+    return "".join(word[0] for word in dict.fromkeys((words[0], words[-1]))).upper()
+
+
+def _iso(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _to_the_second(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%-d %B %Y, %H:%M:%S} UTC"

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from app.dependencies import (
     ActorDep,
     CookieSessionDep,
+    CookieUser,
     CurrentUser,
     OptionalUser,
     ResourcesDep,
@@ -16,7 +17,6 @@ from app.dependencies import (
 )
 from app.error_handlers import respond
 from app.errors import (
-    CrossOriginRefused,
     HashingBusy,
     LinkInvalid,
     LoginFailed,
@@ -25,7 +25,6 @@ from app.errors import (
     TokenInvalid,
     TooManyAttempts,
     Unauthenticated,
-    UnsupportedBody,
 )
 from app.models import SessionKind, User, UserSession, utc_now
 from app.openapi import refusals
@@ -46,7 +45,7 @@ from app.tokens import Purpose
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 
-LOGIN_REFUSALS = (LoginFailed, CrossOriginRefused, UnsupportedBody, TooManyAttempts, HashingBusy)
+LOGIN_REFUSALS = (LoginFailed, TooManyAttempts, HashingBusy)
 
 
 class PasswordGrant(BaseModel):
@@ -54,8 +53,8 @@ class PasswordGrant(BaseModel):
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    username: LoginName
-    password: Password
+    username: LoginName = Field(examples=["ada"])
+    password: Password = Field(examples=["correct horse battery"])
     grant_type: Annotated[str, Field(pattern="^password$")] = "password"
     scope: str = ""
     client_id: str | None = None
@@ -67,7 +66,7 @@ class Revocation(BaseModel):
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    token: Annotated[SecretStr, Field(max_length=4096)]
+    token: SecretStr = Field(max_length=4096, examples=["prt_Zk3vJx9q0aQbT1uE.0.…"])
     token_type_hint: str | None = None
 
 
@@ -167,13 +166,18 @@ async def login(
     )
 
 
-@router.post("/logout", status_code=204, responses=refusals(CrossOriginRefused))
+@router.post("/logout", status_code=204)
 async def logout(
-    session: SessionDep, actor: ActorDep, user: OptionalUser, cookie: CookieSessionDep
+    session: SessionDep,
+    actor: ActorDep,
+    user: OptionalUser,
+    cookie_user: CookieUser,
+    cookie: CookieSessionDep,
 ) -> None:
     """End the current login, by cookie or token, and remove the cookie. Without one, do nothing."""
-    if user is not None:
-        await sessions.end_session(session, actor, sid=user.session.sid, now=utc_now())
+    for found in (user, cookie_user):
+        if found is not None:
+            await sessions.revoke_by_token(session, actor, sid=found.session.sid, now=utc_now())
     cookie.clear()
 
 
@@ -206,7 +210,7 @@ async def list_sessions(
 @router.delete(
     "/sessions/{session_id}",
     status_code=204,
-    responses=refusals(Unauthenticated, TokenInvalid, SessionNotFound, CrossOriginRefused),
+    responses=refusals(Unauthenticated, TokenInvalid, SessionNotFound),
 )
 async def delete_session(
     session_id: str, session: SessionDep, _user: CurrentUser, actor: ActorDep
@@ -215,21 +219,13 @@ async def delete_session(
     await sessions.end_session(session, actor, sid=session_id, now=utc_now())
 
 
-@router.delete(
-    "/sessions",
-    status_code=204,
-    responses=refusals(Unauthenticated, TokenInvalid, CrossOriginRefused),
-)
+@router.delete("/sessions", status_code=204, responses=refusals(Unauthenticated, TokenInvalid))
 async def delete_other_sessions(session: SessionDep, _user: CurrentUser, actor: ActorDep) -> None:
     """End all of one's logins but this one."""
     await sessions.end_other_sessions(session, actor, now=utc_now())
 
 
-@router.post(
-    "/reset",
-    status_code=204,
-    responses=refusals(LinkInvalid, CrossOriginRefused, UnsupportedBody, HashingBusy),
-)
+@router.post("/reset", status_code=204, responses=refusals(LinkInvalid, HashingBusy))
 async def reset_password(
     body: PasswordReset, session: SessionDep, resources: ResourcesDep, actor: ActorDep
 ) -> None:

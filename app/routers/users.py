@@ -16,7 +16,6 @@ from app.dependencies import (
 )
 from app.errors import (
     AdminRequired,
-    CrossOriginRefused,
     FieldsRefused,
     HashingBusy,
     InviteRequired,
@@ -27,7 +26,6 @@ from app.errors import (
     TooManyAttempts,
     UidTaken,
     Unauthenticated,
-    UnsupportedBody,
     UserNotFound,
     WrongPassword,
 )
@@ -50,8 +48,7 @@ from app.services import accounts, credentials
 router = APIRouter(prefix="/api/v1/users", tags=["users"])
 
 READ = (Unauthenticated, TokenInvalid)
-WRITE = (*READ, CrossOriginRefused, UnsupportedBody)
-ADMIN = (*WRITE, AdminRequired, UserNotFound)
+ADMIN = (*READ, AdminRequired, UserNotFound)
 
 
 def _visible(user: User, viewer: Principal) -> UserAccount | UserPublic:
@@ -67,10 +64,8 @@ def _visible(user: User, viewer: Principal) -> UserAccount | UserPublic:
     responses=refusals(
         SignupClosed,
         InviteRequired,
-        CrossOriginRefused,
         LinkInvalid,
         UidTaken,
-        UnsupportedBody,
         FieldsRefused,
         HashingBusy,
     ),
@@ -108,7 +103,7 @@ async def get_me(viewer: CurrentUser) -> UserAccount:
     return UserAccount.model_validate(viewer)
 
 
-@router.patch("/me", responses=refusals(*WRITE, UidTaken))
+@router.patch("/me", responses=refusals(*READ, UidTaken))
 async def update_me(
     body: UserUpdate, session: SessionDep, _viewer: CurrentUser, actor: ActorDep
 ) -> UserAccount:
@@ -119,7 +114,7 @@ async def update_me(
 @router.post(
     "/me/password",
     status_code=204,
-    responses=refusals(*WRITE, WrongPassword, FieldsRefused, TooManyAttempts, HashingBusy),
+    responses=refusals(*READ, WrongPassword, FieldsRefused, TooManyAttempts, HashingBusy),
 )
 async def change_password(
     body: PasswordChange,
@@ -141,7 +136,7 @@ async def change_password(
 @router.delete(
     "/me",
     status_code=204,
-    responses=refusals(*WRITE, WrongPassword, LastAdmin, TooManyAttempts, HashingBusy),
+    responses=refusals(*READ, WrongPassword, LastAdmin, TooManyAttempts, HashingBusy),
 )
 async def delete_me(
     body: PasswordConfirmation,
@@ -157,7 +152,7 @@ async def delete_me(
     cookie.clear()
 
 
-@router.post("/invites", status_code=201, responses=refusals(*WRITE, AdminRequired))
+@router.post("/invites", status_code=201, responses=refusals(*READ, AdminRequired))
 async def create_invite(
     session: SessionDep, resources: ResourcesDep, _viewer: AdminUser, actor: ActorDep
 ) -> OneTimeLinkPublic:

@@ -51,7 +51,7 @@ async def sign_up(
     if not actor.is_admin:
         _check_signup(new, resources)
     password_hash = await credentials.hash_new_password(
-        new.password, resources=resources, uid=new.uid, name=new.name
+        resources, password=new.password, uid=new.uid, name=new.name
     )
     if new.invite is not None and not actor.is_admin:
         secret = new.invite.get_secret_value()
@@ -80,7 +80,7 @@ async def set_up_first_admin(
         FieldsRefused, UidTaken: as for any sign-up.
     """
     password_hash = await credentials.hash_new_password(
-        new.password, resources=resources, uid=new.uid, name=new.name
+        resources, password=new.password, uid=new.uid, name=new.name
     )
     await links.redeem_link(session, purpose=LinkPurpose.SETUP, secret=token, now=utc_now())
     if await has_admin(session):
@@ -181,7 +181,7 @@ async def update_self(session: AsyncSession, actor: Actor, *, changes: UserUpdat
     Raises:
         UidTaken: another account has the new uid.
     """
-    user = await _get_by_id(session, actor.user_id)
+    user = await _lock(session, actor.user_id)
     return await _apply(session, actor, user, changes)
 
 
@@ -197,8 +197,8 @@ async def update_user(
     actor.require_admin()
     user = await get_user(session, uid=uid)
     if (changes.role or user.role) != Role.ADMIN or changes.is_active is False:
-        await _spare_last_admin(session, user)
-    return await _apply(session, actor, user, changes)
+        await _spare_last_admin(session, user.id)
+    return await _apply(session, actor, await _lock(session, user.id), changes)
 
 
 async def _apply(session: AsyncSession, actor: Actor, user: User, changes: UserUpdate) -> User:
@@ -230,7 +230,7 @@ async def delete_self(session: AsyncSession, actor: Actor) -> None:
     Raises:
         LastAdmin: nobody would be left to administer the site.
     """
-    await _delete(session, actor, await _get_by_id(session, actor.user_id))
+    await _delete(session, actor, actor.user_id)
 
 
 async def delete_user(session: AsyncSession, actor: Actor, *, uid: str) -> None:
@@ -240,27 +240,37 @@ async def delete_user(session: AsyncSession, actor: Actor, *, uid: str) -> None:
         AdminRequired, UserNotFound, LastAdmin: as named.
     """
     actor.require_admin()
-    await _delete(session, actor, await get_user(session, uid=uid))
+    user = await get_user(session, uid=uid)
+    await _delete(session, actor, user.id)
 
 
-async def _delete(session: AsyncSession, actor: Actor, user: User) -> None:
-    await _spare_last_admin(session, user)
+async def _delete(session: AsyncSession, actor: Actor, user_id: int | None) -> None:
+    await _spare_last_admin(session, user_id)
+    user = await _lock(session, user_id)
     audit.record(session, actor, "account-deleted", subject=user.public_id)
     await session.delete(user)
     await session.flush()
 
 
-async def _get_by_id(session: AsyncSession, user_id: int | None) -> User:
-    user = await session.get(User, user_id) if user_id is not None else None
+async def _lock(session: AsyncSession, user_id: int | None) -> User:
+    """Return an account as it is now and make others wait with their changes to it.
+
+    Raises:
+        UserNotFound: somebody has just deleted it.
+    """
+    user = None
+    if user_id is not None:
+        user = await session.get(User, user_id, populate_existing=True, with_for_update=True)
     if user is None:
         raise UserNotFound
     return user
 
 
-async def _spare_last_admin(session: AsyncSession, user: User) -> None:
+async def _spare_last_admin(session: AsyncSession, user_id: int | None) -> None:
     """Refuse to take away the last active admin, not even by two requests at once.
 
-    All admins are locked in one order, so a second remover waits and then sees one less.
+    All admins are locked in one order, so a second remover waits and then sees one less. This comes
+    before the lock on the account itself, or two removers of each other would wait for ever.
     """
     query = (
         select(User)
@@ -269,5 +279,5 @@ async def _spare_last_admin(session: AsyncSession, user: User) -> None:
         .with_for_update()
     )
     admins = (await session.exec(query.execution_options(populate_existing=True))).all()
-    if [admin.id for admin in admins] == [user.id]:
+    if [admin.id for admin in admins] == [user_id]:
         raise LastAdmin

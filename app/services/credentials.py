@@ -5,11 +5,21 @@ of its own, hashes, and only then touches the request's session, checking that w
 holds.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from pydantic import SecretStr
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.errors import FieldError, FieldsRefused, LoginFailed, UserNotFound, WrongPassword
+from app.errors import (
+    FieldError,
+    FieldsRefused,
+    LoginFailed,
+    Unavailable,
+    UserNotFound,
+    WrongPassword,
+)
 from app.models import LinkPurpose, User, UserSession, utc_now
 from app.passwords import find_weakness
 from app.principals import Actor
@@ -19,7 +29,7 @@ from app.services import audit, links
 
 
 async def hash_new_password(
-    password: SecretStr, *, resources: Resources, uid: str, name: str, pointer: str = "/password"
+    resources: Resources, *, password: SecretStr, uid: str, name: str, pointer: str = "/password"
 ) -> str:
     """Check a new password against the policy and return its hash. Needs no transaction.
 
@@ -50,24 +60,38 @@ async def authenticate(
         TooManyAttempts: too many failures lately; nothing was looked at.
         HashingBusy: too many hashes wait already.
     """
-    throttle, key = resources.login_throttle, f"{fold(uid)} {actor.client_address}"
-    throttle.check(key)
-    throttle.spend(key)
+    key = f"{fold(uid)} {actor.client_address}"
     query = select(User).where(User.uid_folded == fold(uid))
-    async with resources.database.transaction(read_only=True) as session:
-        user = (await session.exec(query)).one_or_none()
-    known_hash = user.password_hash if user is not None else None
-    is_match, stronger = await resources.hasher.verify(password.get_secret_value(), known_hash)
+    with _counting(resources, key):
+        async with resources.database.transaction(read_only=True) as session:
+            user = (await session.exec(query)).one_or_none()
+        known_hash = user.password_hash if user is not None else None
+        is_match, stronger = await resources.hasher.verify(password.get_secret_value(), known_hash)
     if user is None or not is_match or not user.is_active:
         async with resources.database.transaction() as session:
             subject = user.public_id if user is not None else None
             audit.record(session, actor, "login-failed", subject=subject)
         raise LoginFailed
-    throttle.forget(key)
+    resources.login_throttle.forget(key)
     if stronger is not None:
         async with resources.database.transaction() as session:
             await _replace_hash(session, user, stronger)
     return user
+
+
+@contextmanager
+def _counting(resources: Resources, key: str) -> Iterator[None]:
+    """Count an attempt before it is made, so that many at once do not slip through.
+
+    One that could not be made, because the site is too busy, does not count.
+    """
+    resources.login_throttle.check(key)
+    resources.login_throttle.spend(key)
+    try:
+        yield
+    except Unavailable:
+        resources.login_throttle.refund(key)
+        raise
 
 
 async def _replace_hash(session: AsyncSession, user: User, password_hash: str) -> bool:
@@ -86,17 +110,16 @@ async def confirm_password(resources: Resources, actor: Actor, *, password: Secr
     Raises:
         WrongPassword, TooManyAttempts, HashingBusy: as named.
     """
-    throttle, key = resources.login_throttle, f"confirm {actor.user_id}"
-    throttle.check(key)
-    throttle.spend(key)
-    async with resources.database.transaction(read_only=True) as session:
-        user = await session.get(User, actor.user_id)
-    if user is None:
-        raise UserNotFound
-    is_match, _ = await resources.hasher.verify(password.get_secret_value(), user.password_hash)
+    key = f"confirm {actor.user_id}"
+    with _counting(resources, key):
+        async with resources.database.transaction(read_only=True) as session:
+            user = await session.get(User, actor.user_id)
+        if user is None:
+            raise UserNotFound
+        is_match, _ = await resources.hasher.verify(password.get_secret_value(), user.password_hash)
     if not is_match:
         raise WrongPassword
-    throttle.forget(key)
+    resources.login_throttle.forget(key)
     return user
 
 
@@ -116,15 +139,17 @@ async def change_password(
     """
     user = await confirm_password(resources, actor, password=current)
     new_hash = await hash_new_password(
-        new, resources=resources, uid=user.uid, name=user.name, pointer="/new_password"
+        resources, password=new, uid=user.uid, name=user.name, pointer="/new_password"
     )
     seen = user.password_hash
     fresh = await session.get(User, actor.user_id, with_for_update=True)
     if fresh is None or fresh.password_hash != seen:
         raise WrongPassword
-    _set_password(fresh, new_hash)
     user_session = await session.get(UserSession, actor.session_id)
-    if user_session is not None:
+    # A session that ended while the hash was made stays ended.
+    is_living = user_session is not None and user_session.auth_epoch == fresh.auth_epoch
+    _set_password(fresh, new_hash)
+    if user_session is not None and is_living:
         user_session.auth_epoch = fresh.auth_epoch
     audit.record(session, actor, "password-changed", subject=fresh.public_id)
     await session.flush()
@@ -143,8 +168,11 @@ async def create_reset_link(
 
     Raises:
         AdminRequired: the actor is no admin.
+        UserNotFound: somebody has just deleted the account.
     """
     actor.require_admin()
+    if await session.get(User, user.id, populate_existing=True, with_for_update=True) is None:
+        raise UserNotFound
     audit.record(session, actor, "reset-link-created", subject=user.public_id)
     return await links.create_link(
         session,
@@ -195,12 +223,13 @@ async def reset_password(
     if owner is None:
         raise UserNotFound
     new_hash = await hash_new_password(
-        new, resources=resources, uid=owner.uid, name=owner.name, pointer="/new_password"
+        resources, password=new, uid=owner.uid, name=owner.name, pointer="/new_password"
     )
-    await links.redeem_link(session, purpose=LinkPurpose.RESET, secret=secret, now=utc_now())
+    # The account before the link: the order in which deleting an account takes them.
     user = await session.get(User, owner.id, with_for_update=True)
     if user is None:
         raise UserNotFound
+    await links.redeem_link(session, purpose=LinkPurpose.RESET, secret=secret, now=utc_now())
     _set_password(user, new_hash)
     audit.record(session, actor, "password-reset", subject=user.public_id)
     await session.flush()

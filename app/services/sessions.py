@@ -17,6 +17,7 @@ from app.config import Settings
 from app.errors import LoginFailed, RefreshTokenInvalid, SessionNotFound
 from app.models import SessionKind, User, UserSession
 from app.principals import Actor
+from app.schemas import storable
 from app.services import audit
 
 # Two tabs may refresh at the same moment; the token just replaced is good for this long.
@@ -176,11 +177,11 @@ async def end_session(session: AsyncSession, actor: Actor, *, sid: str, now: dat
         SessionNotFound: there is no such living session, or it is somebody else's.
     """
     query = select(UserSession).where(
-        UserSession.sid == sid,
+        UserSession.sid == storable(sid),
         UserSession.user_id == actor.user_id,
         col(UserSession.revoked_at).is_(None),
     )
-    user_session = (await session.exec(query)).one_or_none()
+    user_session = (await session.exec(query.with_for_update())).one_or_none()
     if user_session is None:
         raise SessionNotFound
     user_session.revoked_at = now
@@ -192,7 +193,7 @@ async def end_replaced(
     session: AsyncSession, actor: Actor, *, session_id: int, now: datetime
 ) -> None:
     """End the session whose cookie a new login is about to overwrite."""
-    user_session = await session.get(UserSession, session_id)
+    user_session = await session.get(UserSession, session_id, with_for_update=True)
     if user_session is not None and user_session.revoked_at is None:
         user_session.revoked_at = now
         audit.record(session, actor, "session-replaced", subject=actor.public_id)
@@ -221,6 +222,7 @@ async def revoke_by_token(session: AsyncSession, actor: Actor, *, sid: str, now:
         select(UserSession, User)
         .where(UserSession.sid == sid, UserSession.user_id == User.id)
         .where(col(UserSession.revoked_at).is_(None))
+        .with_for_update(of=UserSession)
     )
     found = (await session.exec(query)).one_or_none()
     if found is None:

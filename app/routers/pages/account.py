@@ -9,6 +9,7 @@ from app.models import utc_now
 from app.principals import Actor, Principal
 from app.rendering import page, see_other
 from app.resources import Resources
+from app.routers.pages.devices import name_device
 from app.schemas import PasswordChange, PasswordConfirmation, UserUpdate
 from app.services import accounts, credentials, sessions
 
@@ -33,10 +34,10 @@ async def _show(
         request,
         "account.html",
         status=status,
-        account=viewer,
         profile=profile or Form(stored),
         password=password or Form(),
         sessions=own,
+        devices={item.sid: name_device(item.user_agent) for item in own},
         done=done,
     )
 
@@ -54,12 +55,9 @@ async def save_profile(
     request: Request, form: FormDep, resources: ResourcesDep, actor: ActorDep, viewer: PageUser
 ) -> Response:
     """Save name, user name and e-mail."""
-    # An e-mail taken out of the field is taken away, which leaving it out would not do.
     changes, form = form.check(UserUpdate)
     if changes is None:
         return await _show(request, resources, actor, viewer, status=422, profile=form)
-    if not form.value("email"):
-        changes = UserUpdate(**changes.model_dump(exclude_unset=True), email=None)
     try:
         async with resources.database.transaction() as session:
             await accounts.update_self(session, actor, changes=changes)

@@ -93,13 +93,11 @@ async def save_user(
     """Save name, user name, e-mail, role and state."""
     async with resources.database.transaction(read_only=True) as session:
         user = await accounts.get_user(session, uid=uid)
-    is_active = form.value("is_active") == "on"
-    fields = Form({key: value for key, value in form.values.items() if key != "is_active"})
-    changes, checked = fields.check(UserAdminUpdate)
-    if changes is None:
-        return _show_user(request, user, status=422, form=Form(form.values, checked.errors))
-    sent = changes.model_dump(exclude_unset=True)
-    wanted = UserAdminUpdate(**{"email": None, **sent, "is_active": is_active})
+    # A box that is not ticked is not sent at all.
+    given = {"is_active": form.value("is_active") == "on"}
+    wanted, form = form.check(UserAdminUpdate, given=given)
+    if wanted is None:
+        return _show_user(request, user, status=422, form=form)
     try:
         async with resources.database.transaction() as session:
             changed = await accounts.update_user(session, actor, uid=uid, changes=wanted)

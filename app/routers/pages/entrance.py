@@ -94,7 +94,7 @@ async def log_out(
         async with resources.database.transaction() as session:
             await sessions.end_session(session, actor, sid=viewer.session.sid, now=utc_now())
     cookie.clear()
-    return see_other("/")
+    return see_other("/?done=logout")
 
 
 @router.get("/signup")
@@ -129,10 +129,12 @@ async def show_setup(
     request: Request, resources: ResourcesDep, _viewer: OptionalUser, token: Secret = ""
 ) -> Response:
     """Show the form for the first admin, to whoever has the link."""
-    if token:
-        async with resources.database.transaction(read_only=True) as session:
+    async with resources.database.transaction(read_only=True) as session:
+        if token:
             await links.find_link(session, purpose=LinkPurpose.SETUP, secret=token, now=utc_now())
-    return page(request, "setup.html", form=Form({"token": token}), is_secret=True)
+        has_admin = await accounts.has_admin(session)
+    form = Form({"token": token})
+    return page(request, "setup.html", form=form, has_admin=has_admin, is_secret=True)
 
 
 @router.post("/setup")

@@ -1,21 +1,21 @@
 """The token page: the anatomy of the visitor's own JWT, and a box to take any other apart."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.cookies import CookieProfile, choose_profile
-from app.dependencies import OptionalUser, ResourcesDep, VisitDep
-from app.errors import TokenInvalid
+from app.cookies import COOKIE_NAME, SECURE_COOKIE_NAME, CookieProfile, read_cookies
+from app.dependencies import OptionalUser, ResourcesDep, find_principal
+from app.errors import CredentialsDisagree, TokenInvalid
 from app.incoming import read_bearer, read_session_cookie
 from app.models import SessionKind
-from app.principals import Principal
+from app.principals import Principal, SessionRow
 from app.rendering import page
 from app.resources import Resources
-from app.tokens import Claims, Purpose, b64decode
+from app.routers.pages.claims import COOKIE_ATTRIBUTES, WORDS, Row, explain
+from app.tokens import Purpose, b64decode
 
 router = APIRouter()
 SHOWN_OF_SIGNATURE = 6
@@ -23,85 +23,117 @@ SHOWN_OF_SIGNATURE = 6
 
 @dataclass(frozen=True, slots=True)
 class TokenView:
-    """A token of ours taken apart. `is_alive` says that the session behind it holds now."""
+    """A token of ours taken apart. Without a session, its login has ended."""
 
-    header_text: str
-    payload_text: str
-    signature_text: str
+    parts: dict[str, str]
     is_masked: bool
-    header: dict[str, Any]
-    claims: dict[str, Any]
-    issued_at: datetime
-    expires_at: datetime
+    header: Sequence[Row]
+    claims: Sequence[Row]
     carrier: SessionKind
-    is_alive: bool
+    session: SessionRow | None
     cookie_name: str
-    cookie_attributes: str
+    attributes: Sequence[tuple[str, str]]
 
 
 def _sent(request: Request) -> tuple[str, SessionKind] | None:
-    """Return the token this request carries, alive or not."""
-    try:
-        bearer = read_bearer(request)
-        if bearer is not None:
-            return bearer, SessionKind.BEARER
-        cookie = read_session_cookie(request)
-    except TokenInvalid:
-        return None
-    return None if not cookie else (cookie, SessionKind.COOKIE)
+    """Return the token this request carries, alive or not.
+
+    Raises:
+        TokenInvalid: there are two, or it has no shape of a token.
+    """
+    bearer = read_bearer(request)
+    if bearer is not None:
+        return bearer, SessionKind.BEARER
+    cookie = read_session_cookie(request)
+    return None if cookie is None else (cookie, SessionKind.COOKIE)
 
 
-def _view(
-    request: Request,
+def _take_apart(
     resources: Resources,
     viewer: Principal | None,
-    visit: VisitDep,
+    text: str,
+    carrier: SessionKind,
     *,
     is_masked: bool,
-) -> TokenView | None:
-    sent = _sent(request)
-    if sent is None:
-        return None
-    text, carrier = sent
+) -> TokenView:
+    """Explain a token.
+
+    Raises:
+        TokenInvalid: this server did not write it.
+    """
     purpose = Purpose.COOKIE if carrier is SessionKind.COOKIE else Purpose.ACCESS
-    claims: Claims | None = resources.codec.inspect(text, purpose)
-    if claims is None:
-        return None
+    if resources.codec.inspect(text, purpose) is None:
+        raise TokenInvalid
     header, payload, signature = text.split(".")
-    shown = signature[:SHOWN_OF_SIGNATURE]
     hidden = "·" * (len(signature) - SHOWN_OF_SIGNATURE)
-    profile = choose_profile(visit)
-    if viewer is not None and viewer.session.cookie_profile:
-        profile = CookieProfile(viewer.session.cookie_profile)
+    shown = signature[:SHOWN_OF_SIGNATURE] + hidden if is_masked else signature
+    # Only the session remembers how its cookie was set; the browser does not say.
+    profile = viewer.session.cookie_profile if viewer is not None else ""
+    attributes = CookieProfile(profile).attributes.split("; ") if profile else []
     return TokenView(
-        header_text=header,
-        payload_text=payload,
-        signature_text=shown + hidden if is_masked else signature,
+        parts={"header": header, "payload": payload, "signature": shown},
         is_masked=is_masked,
-        header=json.loads(b64decode(header)),
-        claims=json.loads(b64decode(payload)),
-        issued_at=claims.iat,
-        expires_at=claims.exp,
+        header=list(explain("header", json.loads(b64decode(header)))),
+        claims=list(explain("payload", json.loads(b64decode(payload)))),
         carrier=carrier,
-        is_alive=viewer is not None,
-        cookie_name=profile.name_on_wire,
-        cookie_attributes=profile.attributes,
+        session=viewer.session if viewer is not None else None,
+        cookie_name=CookieProfile(profile).name_on_wire if profile else "",
+        attributes=[(name, COOKIE_ATTRIBUTES[name]) for name in attributes],
     )
 
 
-@router.get("/token")
-async def show_token(
-    request: Request, resources: ResourcesDep, viewer: OptionalUser, visit: VisitDep
+async def _answer(
+    request: Request, resources: Resources, viewer: Principal | None, *, is_masked: bool
 ) -> Response:
+    await _refuse_disagreement(request)
+    view, state = None, "none"
+    try:
+        sent = _sent(request)
+        if sent is not None:
+            view = _take_apart(resources, viewer, *sent, is_masked=is_masked)
+            state = "open" if viewer is not None else "ended"
+    except TokenInvalid:
+        state = "foreign"
+    return page(
+        request,
+        "token.html",
+        is_secret=True,
+        token=view,
+        state=state,
+        cookies_sent=_cookies_sent(request),
+        words=WORDS,
+    )
+
+
+async def _refuse_disagreement(request: Request) -> None:
+    """Of a cookie and a header of two people neither is shown: it would be the wrong one."""
+    try:
+        await find_principal(request)
+    except CredentialsDisagree:
+        raise
+    except TokenInvalid:
+        pass
+
+
+def _cookies_sent(request: Request) -> list[str]:
+    """Return the names of our cookies that the browser sent, once for each value."""
+    headers = request.headers.getlist("cookie")
+    return [
+        name
+        for name, scheme in ((COOKIE_NAME, "http"), (SECURE_COOKIE_NAME, "https"))
+        for _ in read_cookies(headers, scheme)
+    ]
+
+
+@router.get("/token")
+async def show_token(request: Request, resources: ResourcesDep, viewer: OptionalUser) -> Response:
     """Explain the visitor's token, with most of its signature hidden."""
-    view = _view(request, resources, viewer, visit, is_masked=True)
-    return page(request, "token.html", token=view, is_secret=True)
+    return await _answer(request, resources, viewer, is_masked=True)
 
 
 @router.post("/token")
 async def show_whole_token(
-    request: Request, resources: ResourcesDep, viewer: OptionalUser, visit: VisitDep
+    request: Request, resources: ResourcesDep, viewer: OptionalUser
 ) -> Response:
     """Explain the token with its whole signature, for whoever asks for it here and now."""
-    view = _view(request, resources, viewer, visit, is_masked=False)
-    return page(request, "token.html", token=view, is_secret=True)
+    return await _answer(request, resources, viewer, is_masked=False)
