@@ -1,0 +1,50 @@
+# What people and CI type. Needs GNU make 3.81 or later, a POSIX shell and Python 3.11 or later.
+# Settings such as PORT come from the environment: PORT=9000 make run
+
+LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock" $(LOCK_ARGS)
+# Where a gap in the tests would be a gap in the door.
+GUARDED = app/tokens.py,app/passwords*.py,app/principals.py,app/services/sessions*.py
+
+.PHONY: help run test check fix wheel lock image-test clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+run: ## Set up if needed, then serve on http://localhost:8086 until Ctrl-C
+	@sh scripts/setup run
+	@.venv/bin/portfolio serve
+
+test: check ## The whole check: format, lint, imports, types, tests, coverage
+	.venv/bin/python -m pytest -n auto --cov --cov-report=term --cov-precision=2 --cov-fail-under=95
+	.venv/bin/coverage report --precision=2 --include='$(GUARDED)' --fail-under=100
+
+check: ## The same without the tests
+	@sh scripts/setup dev
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check
+	.venv/bin/lint-imports
+	.venv/bin/mypy
+
+fix: ## Format, and mend what the linter can mend
+	@sh scripts/setup dev
+	.venv/bin/ruff check --fix-only
+	.venv/bin/ruff format
+
+wheel: ## Build the wheel into dist/
+	@sh scripts/setup run
+	.venv/bin/python -m hatchling build -t wheel
+
+lock: ## Remake the lock files with uv (LOCK_ARGS=--upgrade takes newer versions)
+	@command -v uv >/dev/null || { echo "make lock needs uv: install it with 'python3 -m pip install uv' or 'brew install uv'." >&2; exit 1; }
+	$(LOCK) -c scripts/lock-constraints.txt pyproject.toml -o requirements.lock
+	$(LOCK) -c requirements.lock --group dev pyproject.toml -o requirements-dev.lock
+	$(LOCK) -c requirements-dev.lock --group build -o requirements-build.lock
+
+image-test: ## Build the container image and run it (Debian, as root: buildah, debootstrap)
+	@sh scripts/setup run
+	@.venv/bin/python scripts/image_test.py
+
+clean: ## Remove what the tools made; instance/ stays
+	rm -rf .venv dist build .coverage .coverage.* .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find app alembic tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
