@@ -18,9 +18,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import __version__, doctor, startup
 from app.config import Settings, explain
-from app.db import beside_a_server
 from app.errors import AppError
 from app.keys import KeyRing
+from app.locks import beside_a_server
 from app.models import Role, utc_now
 from app.principals import OPERATOR
 from app.resources import Resources, open_resources

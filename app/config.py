@@ -5,7 +5,6 @@ environment or from a file `.env` in the current folder. The table in README.md 
 Production refuses what is not safe; the message says which setting and what to do.
 """
 
-import ipaddress
 import os
 import re
 from functools import cached_property
@@ -25,11 +24,11 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.hosts import read_origin
+
 ENV_PREFIX = "PORTFOLIO_"
 ENV_FILE = ".env"
 MIN_SECRET_LENGTH = 32
-_ORIGIN = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
-_USUAL_PORTS = {"http": ":80", "https": ":443"}
 _DATABASE_URL = re.compile(r"postgres(?:ql)?://.+|sqlite:///[^:?][^?]*")
 
 # Values that stand in public examples and tutorials; a server that signs with one is open to all.
@@ -162,7 +161,7 @@ class Settings(BaseSettings):
             raise ValueError(
                 "CORS_ORIGINS takes exact origins: with a wildcard any page could act as the user."
             )
-        found = [_read_origin(origin) for origin in origins]
+        found = [read_origin(origin) for origin in origins]
         if None in found:
             raise ValueError(
                 f"CORS_ORIGINS: entry {found.index(None) + 1} is not an origin. "
@@ -173,7 +172,7 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _bare_url(cls, url: str) -> str:
-        origin = _read_origin(url.rstrip("/"))
+        origin = read_origin(url.rstrip("/"))
         if url and origin is None:
             raise ValueError("PUBLIC_URL is scheme://host[:port] with no path.")
         return origin or ""
@@ -258,15 +257,6 @@ class Settings(BaseSettings):
         return self.instance_dir / "keys.json"
 
 
-def _read_origin(text: str) -> str | None:
-    """Return an origin as browsers write it (lower case, no usual port); None if it is none."""
-    found = _ORIGIN.fullmatch(text.lower())
-    if found is None:
-        return None
-    scheme, host, port = found.groups("")
-    return f"{scheme}://{host}{port.removesuffix(_USUAL_PORTS[scheme])}"
-
-
 def unknown_settings() -> list[str]:
     """Names with our prefix, in the environment or `.env`, that no setting has."""
     known = {ENV_PREFIX + name.upper() for name in Settings.model_fields}
@@ -291,13 +281,3 @@ def explain(error: ValidationError) -> str:
         sentence = message if not name or name in message else f"{name}: {message}"
         sentences.append(sentence if sentence.endswith((".", '"')) else f"{sentence}.")
     return " ".join(sentences)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or literal address means this machine itself (RFC 6761, RFC 5735)."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

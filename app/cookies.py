@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from app.config import is_loopback
+from app.hosts import is_loopback
 
 COOKIE_NAME = "portfolio_session"
 # The prefix makes browsers refuse the cookie from anyone but this host itself (RFC 6265bis).

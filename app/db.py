@@ -9,7 +9,6 @@ before it touches the session holds no connection meanwhile.
 """
 
 import asyncio
-import fcntl
 import socket
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -26,6 +25,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.config import Settings
 from app.errors import DatabaseBusy
+from app.locks import nobody_beside
 
 POOL_TIMEOUT = 10.0
 READERS = 4
@@ -148,16 +148,16 @@ class Database:
         SQLite before 3.51.3 (and 3.50.7, 3.44.6) can lose a commit that meets the end of a
         checkpoint on another connection. So connections never do it by themselves: this one runs
         on the writer connection, and stands back while a command of ours holds the file lock that
-        its transactions take (see `beside_a_server`).
+        its transactions take (see `locks.py`).
         """
         if self._path is None:
             return
         async with self._writer.connect() as connection:
             # The writer is ours now. A checkpoint is no transaction, so it goes to the driver.
             driver: Any = (await connection.get_raw_connection()).driver_connection
-            with _lock(self._path) as file, suppress(BlockingIOError):
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                await (await driver.execute("PRAGMA wal_checkpoint(PASSIVE)")).close()
+            with nobody_beside(self._path) as alone:
+                if alone:
+                    await (await driver.execute("PRAGMA wal_checkpoint(PASSIVE)")).close()
 
     async def checkpoint_forever(self) -> None:
         """Checkpoint every few seconds if anything was written, until cancelled."""
@@ -183,17 +183,6 @@ class Database:
             self._exact = None
         await self._reader.dispose()
         await self._writer.dispose()
-
-
-@contextmanager
-def beside_a_server(settings: Settings) -> Iterator[None]:
-    """Hold off the checkpoints of a server on the same files while a command writes."""
-    if settings.sqlite_path is None:
-        yield
-    else:
-        with _lock(settings.sqlite_path) as file:
-            fcntl.flock(file, fcntl.LOCK_SH)
-            yield
 
 
 def violates(error: IntegrityError, table: str, column: str) -> bool:
@@ -227,10 +216,6 @@ def _open_read_only(path: Path) -> sqlite3.Connection:
     connection.execute(f"PRAGMA busy_timeout={READ_PATIENCE_MS}")
     connection.execute("PRAGMA wal_autocheckpoint=0")
     return connection
-
-
-def _lock(path: Path) -> Any:
-    return path.with_name(path.name + "-lock").open("ab")
 
 
 def _log_state(path: Path | None) -> tuple[int, int]:

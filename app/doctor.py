@@ -20,8 +20,9 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from app.config import Settings, is_loopback, unknown_settings
+from app.config import Settings, unknown_settings
 from app.cookies import CookieProfile, Visit, choose_profile
+from app.hosts import is_loopback
 from app.startup import OTHERS, CannotStart, read_standing
 
 # The first releases in which a commit cannot be lost at the end of a checkpoint.

@@ -29,6 +29,7 @@ from app.assets import Assets
 from app.config import Settings
 from app.error_handlers import respond
 from app.errors import AppError
+from app.locks import only_server
 from app.middleware import CORS, ConditionalGet, RequestContext, RequestGuard, SecurityHeaders
 from app.origins import OriginPolicy
 from app.resources import open_resources
@@ -45,13 +46,15 @@ TAGS = [
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Hold the database, the keys and the hashing pool open while the application runs."""
-    async with open_resources(app.state.settings) as resources:
-        app.state.resources = resources
-        checkpoints = asyncio.create_task(resources.database.checkpoint_forever())
-        yield
-        checkpoints.cancel()
-        with suppress(asyncio.CancelledError):
-            await checkpoints
+    settings: Settings = app.state.settings
+    with only_server(settings):
+        async with open_resources(settings) as resources:
+            app.state.resources = resources
+            checkpoints = asyncio.create_task(resources.database.checkpoint_forever())
+            yield
+            checkpoints.cancel()
+            with suppress(asyncio.CancelledError):
+                await checkpoints
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

@@ -6,7 +6,8 @@ writes (what a page may do), so that the two cannot drift apart.
 
 from urllib.parse import urlsplit
 
-from app.config import Settings, is_loopback
+from app.config import Settings
+from app.hosts import is_loopback
 
 # The server's own pages are for people on this origin; other sites call the API.
 COVERED = ("/api/", "/static/", "/openapi.json")

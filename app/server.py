@@ -16,7 +16,7 @@ from app import __version__
 from app.config import Settings, unknown_settings
 from app.main import create_app
 from app.observability import configure_logging
-from app.startup import CannotStart, make_setup_link, prepare
+from app.startup import CannotStart, check_alone, make_setup_link, prepare
 
 log = logging.getLogger("portfolio")
 
@@ -34,6 +34,7 @@ def serve(settings: Settings, report: Callable[[str], None]) -> None:
     with take_port(settings) as listener:
         port: int = listener.getsockname()[1]
         settings = settings.model_copy(update={"port": port})
+        check_alone(settings)
         prepare(settings, report)
         for name in unknown_settings():
             log.warning("Unknown setting, ignored", extra={"setting": name})

@@ -14,8 +14,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app import migrations
 from app.config import Settings
-from app.db import Database, beside_a_server
+from app.db import Database
 from app.keys import KeyRing, new_key
+from app.locks import beside_a_server, is_served
 from app.models import LinkPurpose, utc_now
 from app.services import accounts, links
 
@@ -36,6 +37,8 @@ def prepare(settings: Settings, report: Report) -> None:
     check_instance_dir(settings.instance_dir)
     check_database_file(settings)
     standing = read_standing(settings)
+    if standing.pending:
+        check_alone(settings)
     if settings.secret_key is None:
         check_keys(settings)
     made = make_instance_dir(settings.instance_dir)
@@ -59,6 +62,14 @@ def check_instance_dir(path: Path) -> None:
         raise CannotStart(
             f"{path} cannot be looked at: {error.strerror}. Set INSTANCE_DIR to another place."
         ) from error
+
+
+def check_alone(settings: Settings) -> None:
+    """Raise CannotStart if another process serves from the same SQLite file."""
+    if is_served(settings):
+        raise CannotStart(
+            f"Another server uses {settings.sqlite_path}. SQLite takes one: stop that one first."
+        )
 
 
 def check_database_file(settings: Settings) -> None:

@@ -34,6 +34,15 @@ class TestRefusals:
         assert len(done.stderr.strip().splitlines()) == 1
         assert not (tmp_path / "instance").exists()
 
+    def test_second_server_on_the_same_database(self, start: Start, tmp_path: Path) -> None:
+        httpx.get(f"{start().url}/healthz")
+        before = snapshot(tmp_path / "instance").keys()
+        done = run_command(tmp_path, "serve")
+        assert done.returncode == 1
+        assert "Another server uses" in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert snapshot(tmp_path / "instance").keys() == before
+
     def test_unwritable_instance(self, tmp_path: Path) -> None:
         # Root may write anywhere but into the kernel's own folders.
         folder = Path("/proc") if os.geteuid() == 0 else tmp_path / "locked"
