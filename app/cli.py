@@ -58,8 +58,6 @@ def _one_sentence() -> Iterator[None]:
         sentence = explain(error)
     except (startup.CannotStart, AppError) as error:
         sentence = str(error)
-    except BrokenPipeError:
-        sentence = ""
     else:
         return
     typer.echo(sentence, err=True)

@@ -238,10 +238,7 @@ class CookieSession:
     async def open(self, session: AsyncSession, actor: Actor, user: User) -> UserSession:
         """Open a session for a user who has just proved it, in place of the present one."""
         now = utc_now()
-        if self._previous is not None:
-            replaced = self._previous.session.id
-            await sessions.end_replaced(session, actor, session_id=replaced, now=now)
-        return await sessions.open_session(
+        user_session = await sessions.open_session(
             session,
             actor,
             user=user,
@@ -250,6 +247,11 @@ class CookieSession:
             now=now,
             cookie_profile=choose_profile(self._visit).value,
         )
+        # Afterwards: the order in which everybody takes an account and then its sessions.
+        if self._previous is not None:
+            replaced = self._previous.session.id
+            await sessions.end_replaced(session, actor, session_id=replaced, now=now)
+        return user_session
 
     def set(self, user: User, user_session: UserSession) -> None:
         """Queue the cookie of a session just opened. It is sent only if the answer is a success."""

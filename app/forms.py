@@ -102,8 +102,8 @@ FormDep = Annotated[Form, Depends(_read)]
 def local_path(target: str) -> str:
     """Return a path of this site to go on to, as it was given; the home page for anything else.
 
-    The path is looked at as written and with its percent signs undone, so that no layer that decodes
-    it once more finds another site behind it.
+    The path is looked at as written and with its percent signs undone, so that no layer that
+    decodes it once more finds another site behind it.
     """
     path = re.split(r"[?#]", target, maxsplit=1)[0]
     for _ in range(3):

@@ -103,9 +103,18 @@ def _mend_operation(method: str, operation: dict[str, Any]) -> None:
         content["examples"] |= answer["content"][_MEDIA_TYPE]["examples"]
         own["description"] = answer["description"]
     operation["responses"] = dict(sorted(responses.items()))
+    _say_what_it_does(operation)
     if "security" in operation and not _needs_login(responses):
         # Credentials change the answer and are not needed.
         operation["security"].insert(0, {})
+
+
+def _say_what_it_does(operation: dict[str, Any]) -> None:
+    """Make the first sentence of the docstring the summary, which FastAPI takes from the name."""
+    sentence, _, rest = operation.pop("description").partition(". ")
+    operation["summary"] = sentence.removesuffix(".")
+    if rest:
+        operation["description"] = rest
 
 
 def _needs_login(responses: dict[str, Any]) -> bool:

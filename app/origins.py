@@ -29,8 +29,10 @@ class OriginPolicy:
         try:
             parts = urlsplit(origin)
             is_origin = origin == f"{parts.scheme}://{parts.netloc}" and "@" not in parts.netloc
+            # Reading the port raises where there is none: `localhost:80.evil.example` has a host.
             return (
                 is_origin
+                and parts.port != 0
                 and parts.scheme in {"http", "https"}
                 and is_loopback(parts.hostname or "")
             )

@@ -6,6 +6,7 @@ The port is taken first, so that a second start changes nothing.
 import asyncio
 import errno
 import logging
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -38,7 +39,6 @@ def serve(settings: Settings, report: Callable[[str], None]) -> None:
         prepare(settings, report)
         for name in unknown_settings():
             log.warning("Unknown setting, ignored", extra={"setting": name})
-        greet(settings, report)
         config = uvicorn.Config(
             create_app(settings),
             loop="uvloop",
@@ -51,13 +51,32 @@ def serve(settings: Settings, report: Callable[[str], None]) -> None:
             forwarded_allow_ips=settings.trusted_proxies,
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
-        server = uvicorn.Server(config)
+        server = GreetingServer(config, make_greeting(settings), report)
+        # uvicorn raises the signal that stopped it once more when it is done: both end in order.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             server.run(sockets=[listener])
         except KeyboardInterrupt:
             report("Stopped.")
     if not server.started:
         raise CannotStart("The server could not start; the log above says why.")
+
+
+class GreetingServer(uvicorn.Server):
+    """Says where it is once it answers, and once Ctrl-C is its to handle."""
+
+    def __init__(
+        self, config: uvicorn.Config, greeting: list[str], report: Callable[[str], None]
+    ) -> None:
+        super().__init__(config)
+        self._greeting = greeting
+        self._report = report
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            for line in self._greeting:
+                self._report(line)
 
 
 def _wants_json(settings: Settings) -> bool:
@@ -99,24 +118,23 @@ def _why_no_port(settings: Settings, error: OSError) -> str:
     )
 
 
-def greet(settings: Settings, report: Callable[[str], None]) -> None:
-    """Print the addresses and, while there is no admin, the link to become the first."""
-    report(f"Portfolio {__version__}, {settings.environment}, {_database_name(settings)}")
-    report(f"  Site       {settings.base_url}")
+def make_greeting(settings: Settings) -> list[str]:
+    """Return the addresses and, while there is no admin, a new link to become the first."""
+    lines = [
+        f"Portfolio {__version__}, {settings.environment}, {_database_name(settings)}",
+        f"  Site       {settings.base_url}",
+    ]
     if settings.docs:
-        report(f"  API docs   {settings.base_url}/docs")
+        lines.append(f"  API docs   {settings.base_url}/docs")
     link = asyncio.run(make_setup_link(settings))
     if link is not None:
-        report(f"  No admin exists yet. Create the first one here (works once, {_life(settings)}):")
-        report(f"  {link}")
+        life = f"for {settings.one_time_link_hours} hours"
+        lines.append(f"  No admin exists yet. Create the first one here (works once, {life}):")
+        lines.append(f"  {link}")
     if settings.is_production and not settings.is_https:
-        report("  Warning: plain http. Anyone on this network can read logins (ALLOW_HTTP).")
-    report("  Stop with Ctrl-C.")
+        lines.append("  Warning: plain http. Anyone on this network can read logins (ALLOW_HTTP).")
+    return [*lines, "  Stop with Ctrl-C."]
 
 
 def _database_name(settings: Settings) -> str:
     return f"SQLite {settings.sqlite_path}" if settings.sqlite_path else "PostgreSQL"
-
-
-def _life(settings: Settings) -> str:
-    return f"for {settings.one_time_link_hours} hours"

@@ -157,6 +157,8 @@ def run_second(buildah: Buildah, instance: Instance) -> None:
     container, port = buildah("from", "--pull-never", IMAGE), free_port()
     stop = signal.Signals[buildah.config()["StopSignal"]]
     root = buildah("mount", container)
+    for name in ("etc/pip.conf", "run/secrets/ca", "opt/portfolio/bin/pip"):
+        check(holds=not Path(root, name).exists(), otherwise=f"/{name} is in the image")
     # An unwritable place must be one for root's rights too, so the mounts come before they go.
     mounts = f"""
         mount --bind "$0" "$0"

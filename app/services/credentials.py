@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.errors import (
     FieldError,
     FieldsRefused,
+    LinkInvalid,
     LoginFailed,
     Unavailable,
     UserNotFound,
@@ -94,14 +95,14 @@ def _counting(resources: Resources, key: str) -> Iterator[None]:
         raise
 
 
-async def _replace_hash(session: AsyncSession, user: User, password_hash: str) -> bool:
-    """Store a hash if the one that was read still stands; say whether it did."""
+async def _replace_hash(session: AsyncSession, user: User, password_hash: str) -> None:
+    """Store a hash if the one that was read still stands."""
     statement = (
         update(User)
         .where(col(User.id) == user.id, col(User.password_hash) == user.password_hash)
         .values(password_hash=password_hash)
     )
-    return (await session.exec(statement)).rowcount == 1
+    await session.exec(statement)
 
 
 async def confirm_password(resources: Resources, actor: Actor, *, password: SecretStr) -> User:
@@ -219,16 +220,16 @@ async def reset_password(
         link = await links.find_link(
             reading, purpose=LinkPurpose.RESET, secret=secret, now=utc_now()
         )
-        owner = await reading.get(User, link.user_id)
+        owner = await reading.get(User, link.user_id or 0)
     if owner is None:
-        raise UserNotFound
+        raise LinkInvalid
     new_hash = await hash_new_password(
         resources, password=new, uid=owner.uid, name=owner.name, pointer="/new_password"
     )
     # The account before the link: the order in which deleting an account takes them.
     user = await session.get(User, owner.id, with_for_update=True)
     if user is None:
-        raise UserNotFound
+        raise LinkInvalid
     await links.redeem_link(session, purpose=LinkPurpose.RESET, secret=secret, now=utc_now())
     _set_password(user, new_hash)
     audit.record(session, actor, "password-reset", subject=user.public_id)

@@ -67,18 +67,19 @@ async def open_session(
         expires_at=ends_at,
     )
     user_session.expires_at = _idle_limit(settings, user_session, now)
-    # What ended long ago is of no use to anybody; the audit trail remembers it.
-    await session.exec(
-        delete(UserSession).where(
-            col(UserSession.user_id) == user.id, col(UserSession.ends_at) < now
-        )
-    )
     session.add(user_session)
     audit.record(session, actor, "login", subject=user.public_id, kind=kind.value)
     try:
         await session.flush()
     except IntegrityError as error:
         raise LoginFailed from error
+    # What ended long ago is of no use to anybody; the audit trail remembers it. Not before the new
+    # row, which takes the account's: whoever wants an account and its sessions has this order.
+    await session.exec(
+        delete(UserSession).where(
+            col(UserSession.user_id) == user.id, col(UserSession.ends_at) < now
+        )
+    )
     return user_session
 
 

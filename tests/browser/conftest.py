@@ -37,11 +37,21 @@ class Site(RunningServer):
         super().__init__(folder)
         self.folder = folder
 
-    def sign_up(self, uid: str) -> None:
+    def sign_up(self, uid: str, *, name: str = "") -> None:
         """Create an account with PASSWORD."""
-        body = {"uid": uid, "name": uid.title(), "password": PASSWORD}
+        body = {"uid": uid, "name": name or uid.title(), "password": PASSWORD}
         answer = httpx.post(f"{self.url}/api/v1/users", json=body)
         assert answer.status_code == 201, answer.text
+
+    def get(self, path: str, cookies: dict[str, str] | None = None) -> httpx.Response:
+        """Ask for a page from outside the browser."""
+        headers = {"Accept": "text/html,*/*;q=0.5"}
+        return httpx.get(f"{self.url}{path}", cookies=cookies, headers=headers)
+
+    def log_in(self, uid: str, password: str = PASSWORD) -> httpx.Response:
+        """Log in from outside the browser."""
+        login = {"uid": uid, "password": password}
+        return httpx.post(f"{self.url}/api/v1/auth/login", json=login)
 
     def promote(self, uid: str) -> None:
         """Make an account an admin's."""

@@ -69,9 +69,9 @@ class RunningServer:
         """The link to create the first admin, if one was printed."""
         return next((line for line in self.lines if "/setup?token=" in line), None)
 
-    def interrupt(self) -> tuple[int, str]:
-        """Press Ctrl-C; return the exit code and what was printed after that."""
-        self.process.send_signal(signal.SIGINT)
+    def stop(self, reason: signal.Signals = signal.SIGINT) -> tuple[int, str]:
+        """Press Ctrl-C, or the like; return the exit code and what was printed after that."""
+        self.process.send_signal(reason)
         rest, _ = self.process.communicate(timeout=20)
         return self.process.returncode, rest
 

@@ -1,6 +1,7 @@
 """Starting and stopping: what is made, what is kept, what is refused."""
 
 import os
+import signal
 import socket
 import sqlite3
 import stat
@@ -55,7 +56,7 @@ class TestRefusals:
         assert not (folder / "instance").exists()
 
     def test_database_newer_than_the_code(self, start: Start, tmp_path: Path) -> None:
-        start().interrupt()
+        start().stop()
         database = sqlite3.connect(tmp_path / "instance" / "portfolio.db")
         with database:
             database.execute("UPDATE alembic_version SET version_num = '2999010101'")
@@ -88,10 +89,10 @@ class TestFirstStart:
         server = start()
         assert httpx.get(f"{server.url}/readyz").json()["status"] == "ready"
 
-    def test_ctrl_c_stops_cleanly(self, start: Start) -> None:
+    @pytest.mark.parametrize("reason", [signal.SIGINT, signal.SIGTERM])
+    def test_stops_cleanly_when_told_to(self, start: Start, reason: signal.Signals) -> None:
         server = start()
-        httpx.get(f"{server.url}/healthz")
-        code, rest = server.interrupt()
+        code, rest = server.stop(reason)
         assert code == 0
         assert rest.strip() == "Stopped."
 
@@ -105,7 +106,7 @@ class TestSecondStart:
         with httpx.Client() as browser:
             login = {"uid": "ada", "password": body["password"]}
             browser.post(f"{first.url}/api/v1/auth/login", json=login)
-            first.interrupt()
+            first.stop()
             second = start()
             assert not any("Migrated" in line or "Made" in line for line in second.lines)
             assert (tmp_path / "instance" / "keys.json").read_bytes() == keys
@@ -138,7 +139,7 @@ class TestWaysToStart:
         assert httpx.get(f"{server.url}/healthz").status_code == 200
 
     def test_an_asgi_server_of_ones_own(self, start: Start, tmp_path: Path) -> None:
-        start().interrupt()
+        start().stop()
         port = str(free_port())
         command = [sys.executable, "-m", "uvicorn", "app.main:app", "--port", port]
         environment = environment_for(tmp_path, {})
@@ -179,7 +180,7 @@ class TestCommandsBesideAServer:
             browser.post(f"{first.url}/api/v1/users", json=body)
             login = {"uid": "ada", "password": body["password"]}
             browser.post(f"{first.url}/api/v1/auth/login", json=login)
-            first.interrupt()
+            first.stop()
             assert run_command(tmp_path, "keys", "rotate").returncode == 0
             second = start()
             assert browser.get(f"{second.url}/api/v1/users/me").status_code == 200

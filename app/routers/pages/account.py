@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from app.dependencies import ActorDep, CookieSessionDep, PageUser, ResourcesDep
-from app.errors import AppError
+from app.errors import AppError, FieldsRefused
 from app.forms import Form, FormDep
 from app.models import utc_now
 from app.principals import Actor, Principal
@@ -22,7 +22,7 @@ async def _show(
     actor: Actor,
     viewer: Principal,
     *,
-    status: int = 200,
+    refusal: AppError | None = None,
     profile: Form | None = None,
     password: Form | None = None,
     done: str = "",
@@ -33,7 +33,8 @@ async def _show(
     return page(
         request,
         "account.html",
-        status=status,
+        status=refusal.status if refusal else 200,
+        headers=refusal.headers if refusal else None,
         profile=profile or Form(stored),
         password=password or Form(),
         sessions=own,
@@ -57,13 +58,14 @@ async def save_profile(
     """Save name, user name and e-mail."""
     changes, form = form.check(UserUpdate)
     if changes is None:
-        return await _show(request, resources, actor, viewer, status=422, profile=form)
+        return await _show(request, resources, actor, viewer, refusal=FieldsRefused(), profile=form)
     try:
         async with resources.database.transaction() as session:
             await accounts.update_self(session, actor, changes=changes)
     except AppError as error:
-        refused = form.refused(error)
-        return await _show(request, resources, actor, viewer, status=error.status, profile=refused)
+        return await _show(
+            request, resources, actor, viewer, refusal=error, profile=form.refused(error)
+        )
     return see_other("/account?done=profile")
 
 
@@ -74,7 +76,9 @@ async def change_password(
     """Change the password; all other logins end."""
     wanted, form = form.check(PasswordChange)
     if wanted is None:
-        return await _show(request, resources, actor, viewer, status=422, password=form)
+        return await _show(
+            request, resources, actor, viewer, refusal=FieldsRefused(), password=form
+        )
     try:
         async with resources.database.transaction() as session:
             await credentials.change_password(
@@ -85,8 +89,9 @@ async def change_password(
                 resources=resources,
             )
     except AppError as error:
-        refused = form.refused(error)
-        return await _show(request, resources, actor, viewer, status=error.status, password=refused)
+        return await _show(
+            request, resources, actor, viewer, refusal=error, password=form.refused(error)
+        )
     return see_other("/account?done=password")
 
 

@@ -40,8 +40,7 @@ _HEADER = (
         "alg",
         "Algorithm",
         "How the signature is made.",
-        "A server must know beforehand which one it accepts; believing this line is how forged "
-        "tokens got in elsewhere.",
+        "A server must know which one it accepts; believing this line let forged tokens in.",
     ),
     ("typ", "Type", "What kind of thing this is.", "JWT says that the payload holds claims."),
     (
@@ -174,5 +173,5 @@ COOKIE_ATTRIBUTES = {
     "Secure": "It travels encrypted only, or within this machine.",
     "SameSite=Lax": "Other sites' pages cannot send it along, except by a plain link to here.",
     "SameSite=None": "Pages on other sites may send it along. You logged in from one.",
-    "Partitioned": "Each site that sends it has a jar of its own, so it tracks nobody across sites.",
+    "Partitioned": "Each site that sends it has a jar of its own, so nobody is tracked.",
 }

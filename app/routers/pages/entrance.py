@@ -146,12 +146,14 @@ async def set_up(
     cookie: CookieSessionDep,
 ) -> Response:
     """Create the first admin and log in."""
+    token = form.value("token")
+    if not token:
+        raise LinkInvalid
     new, form = form.check(UserCreate)
     if new is None:
         return page(request, "setup.html", status=422, form=form, done="")
     if new.role is not None or new.invite is not None:
         raise errors.MalformedBody
-    token = form.value("token")
     try:
         async with resources.database.transaction() as session:
             user = await accounts.set_up_first_admin(

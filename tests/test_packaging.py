@@ -1,0 +1,150 @@
+"""What is shipped: the wheel, which serves from wherever it is installed, and the lock files."""
+
+import re
+import stat
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.server.process import ROOT, RunningServer
+
+LOCK_LINE = re.compile(r" *#.*|[a-z0-9-]+==\S+( ; .+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?")
+BUNDLED = ("templates", "static", "alembic")
+PIN = re.compile(r"^([a-z0-9-]+)==(\S+?)(?: ; .+)? \\$", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this tree; hatchling reads nothing else and asks no network."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory"]
+    subprocess.run([*build, str(folder)], cwd=ROOT, check=True, capture_output=True)  # noqa: S603
+    (built,) = folder.iterdir()
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel installed into it, far from the tree."""
+    folder = tmp_path_factory.mktemp("installed")
+    install = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--quiet"]
+    command = [*install, "--disable-pip-version-check", "--target", str(folder), str(wheel)]
+    subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+    return folder
+
+
+class TestWheel:
+    @pytest.fixture
+    def names(self, wheel: Path) -> set[str]:
+        with zipfile.ZipFile(wheel) as archive:
+            return set(archive.namelist())
+
+    @pytest.mark.parametrize("folder", BUNDLED)
+    def test_carries_the_folder(self, names: set[str], folder: str) -> None:
+        files = (path for path in (ROOT / folder).rglob("*") if path.is_file())
+        expected = {
+            f"app/bundled/{path.relative_to(ROOT).as_posix()}"
+            for path in files
+            if "__pycache__" not in path.parts
+        }
+
+        assert expected
+        assert {name for name in names if name.startswith(f"app/bundled/{folder}/")} == expected
+
+    def test_carries_nothing_else(self, names: set[str]) -> None:
+        folders = {re.sub(r"-\d.*\.dist-info", "", name.partition("/")[0]) for name in names}
+
+        assert folders == {"app", "fastapi_portfolio"}
+        assert [name for name in names if name.endswith((".pyc", ".db", ".env"))] == []
+
+    def test_carries_the_licence(self, names: set[str]) -> None:
+        assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+
+
+class TestInstalled:
+    @pytest.fixture
+    def server(self, installed: Path, tmp_path: Path) -> Any:
+        environment = {
+            "PYTHONPATH": str(installed),
+            "INSTANCE_DIR": "instance",
+            # Coverage is that of the tree; these are other files.
+            "COVERAGE_PROCESS_CONFIG": "",
+            "COVERAGE_PROCESS_START": "",
+        }
+        script = str(installed / "bin/portfolio")
+        with RunningServer(tmp_path, (script, "serve"), environment) as running:
+            yield running
+
+    def test_serves_from_any_folder(self, server: RunningServer, tmp_path: Path) -> None:
+        with httpx.Client(base_url=server.url) as client:
+            home = client.get("/", headers={"Accept": "text/html"})
+            assert home.status_code == 200
+            (style,) = re.findall(r'<link[^>]+href="([^"]+\.css)"', home.text)
+            assert client.get(style).headers["content-type"].startswith("text/css")
+            account = {"uid": "ada", "name": "Ada", "password": "correct horse battery"}
+            assert client.post("/api/v1/users", json=account).status_code == 201
+
+        instance = tmp_path / "instance"
+        assert stat.S_IMODE(instance.stat().st_mode) == 0o700
+        assert (instance / "portfolio.db").is_file()
+        assert server.stop()[0] == 0
+
+    def test_runs_its_own_files(self, installed: Path, tmp_path: Path) -> None:
+        where = subprocess.run(
+            [sys.executable, "-c", "from app.config import ASSETS_DIR; print(ASSETS_DIR)"],
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(installed)},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+
+        assert where.stdout.strip() == str(installed / "app/bundled")
+
+
+def read_lock(name: str) -> dict[str, str]:
+    """Return what a lock file pins: versions by name."""
+    return dict(PIN.findall((ROOT / name).read_text()))
+
+
+class TestLocks:
+    @pytest.mark.parametrize(
+        ("lock", "table", "name"),
+        [
+            ("requirements.lock", "project", "dependencies"),
+            ("requirements-dev.lock", "project", "dependencies"),
+            ("requirements-dev.lock", "dependency-groups", "dev"),
+            ("requirements-build.lock", "dependency-groups", "build"),
+        ],
+    )
+    def test_pins_what_the_project_asks_for(self, lock: str, table: str, name: str) -> None:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+        asked = [Requirement(line) for line in project[table][name]]
+        pins = read_lock(lock)
+
+        assert asked
+        for requirement in asked:
+            assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)])
+
+    @pytest.mark.parametrize("part", ["requirements.lock", "requirements-build.lock"])
+    def test_agree(self, part: str) -> None:
+        assert read_lock(part).items() <= read_lock("requirements-dev.lock").items()
+
+    @pytest.mark.parametrize(
+        "lock", ["requirements.lock", "requirements-dev.lock", "requirements-build.lock"]
+    )
+    def test_hold_on_every_machine(self, lock: str) -> None:
+        lines = (ROOT / lock).read_text().splitlines()
+
+        assert "#    make lock" in lines
+        assert [line for line in lines if not LOCK_LINE.fullmatch(line)] == []
+        # No address of an index, no path of a machine, not even in a remark.
+        assert [line for line in lines if "://" in line or " /" in line] == []

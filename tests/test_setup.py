@@ -1,0 +1,110 @@
+"""Set-up where it cannot work: one sentence, and nothing changed, or nothing left to be trusted."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.server.process import ROOT
+
+FILES = ("pyproject.toml", "requirements.lock", "requirements-build.lock", "requirements-dev.lock")
+# Ways to make this Python one that will not do.
+LOOK = '[ "$1" != - ] || exec "$python" -c "import sys; {}; exec(sys.stdin.read())"'
+OLD = LOOK.format("sys.version_info = (3, 9, 18)")
+BARE = LOOK.format("sys.modules['ensurepip'] = None")
+# Its environments come without pip, so that set-up ends halfway.
+HALF = '[ "$1" != -m ] || exec "$python" -m venv --without-pip .venv'
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """What set-up reads, in a folder of its own with a space in its name."""
+    folder = tmp_path / "a clone"
+    (folder / "scripts").mkdir(parents=True)
+    for name in (*FILES, "Makefile", "scripts/setup"):
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def set_up(clone: Path, **changes: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], **changes}  # noqa: TID251  (where sh is)
+    return subprocess.run(
+        ["sh", "scripts/setup", "run"],  # noqa: S607  (sh is wherever it is)
+        cwd=clone,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def python_that(does: str, folder: Path) -> str:
+    """Return the path of an interpreter that is this one, with a line of shell run first."""
+    script = folder / "python-for-test"
+    script.write_text(f'#!/bin/sh\npython=\'{sys.executable}\'\n{does}\nexec "$python" "$@"\n')
+    script.chmod(0o755)
+    return str(script)
+
+
+class TestRefusals:
+    def refuse(self, clone: Path, python: str) -> str:
+        """Set up with this Python; return the only line that came out."""
+        before = sorted(clone.rglob("*"))
+        done = set_up(clone, PYTHON=python)
+
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert sorted(clone.rglob("*")) == before
+        (sentence,) = done.stderr.splitlines()
+        return sentence
+
+    def test_no_python(self, clone: Path) -> None:
+        assert "there is no no-such-python here: install one" in self.refuse(
+            clone, "no-such-python"
+        )
+
+    def test_old_python(self, clone: Path, tmp_path: Path) -> None:
+        python = python_that(OLD, tmp_path)
+
+        assert f"this is {python} 3.9.18: install one" in self.refuse(clone, python)
+
+    def test_python_without_venv(self, clone: Path, tmp_path: Path) -> None:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+        sentence = self.refuse(clone, python_that(BARE, tmp_path))
+
+        assert f"sudo apt install python{version}-venv" in sentence
+
+
+class TestInterrupted:
+    def test_leaves_nothing_to_trust(self, clone: Path, tmp_path: Path) -> None:
+        python = python_that(HALF, tmp_path)
+
+        first, second = (set_up(clone, PYTHON=python) for _ in range(2))
+
+        assert (clone / ".venv/bin/python").exists()
+        assert list(clone.glob(".venv/made-from-*")) == []
+        for done in (first, second):
+            assert done.returncode != 0
+            assert done.stdout.startswith("Setting up .venv")
+
+
+class TestHelp:
+    def test_make_lists_every_target(self, clone: Path) -> None:
+        listing = subprocess.run(
+            ["make"],  # noqa: S607  (make is wherever it is)
+            cwd=clone,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        (declared,) = [
+            line.removeprefix(".PHONY: ")
+            for line in (ROOT / "Makefile").read_text().splitlines()
+            if line.startswith(".PHONY: ")
+        ]
+
+        assert [line.split()[1] for line in listing.splitlines()] == declared.split()
