@@ -161,9 +161,9 @@ OptionalUser = Annotated[Principal | None, Depends(get_optional_user)]
 async def get_current_user(request: Request, principal: OptionalUser) -> Principal:
     """Who is asking; refuses when nobody is."""
     if principal is None:
-        if await find_principal(request) is None:
-            raise Unauthenticated
-        raise TokenInvalid
+        # Once more, for its reason: credentials that do not hold raise theirs here.
+        await find_principal(request)
+        raise Unauthenticated
     return principal
 
 

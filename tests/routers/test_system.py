@@ -1,9 +1,16 @@
 """Liveness and readiness."""
 
 import httpx
+import pytest
 from fastapi import FastAPI
 
 from app import __version__
+from tests.wire import LOGIN, ONE_ENGINE, SESSION
+
+NOBODY_LISTENS = "postgresql://nobody@127.0.0.1:1/none"
+without_database = pytest.mark.parametrize(
+    "settings_changes", [{"database_url": NOBODY_LISTENS}], ids=["no database"]
+)
 
 
 async def test_healthz_answers(client: httpx.AsyncClient) -> None:
@@ -13,6 +20,31 @@ async def test_healthz_answers(client: httpx.AsyncClient) -> None:
 
 
 async def test_readyz_asks_the_database(client: httpx.AsyncClient, app: FastAPI) -> None:
-    assert (await client.get("/readyz")).json()["status"] == "ready"
+    assert (await client.get("/readyz")).json() == {"status": "ready", "version": __version__}
     await app.state.resources.database.dispose()
     assert (await client.get("/readyz")).status_code == 200
+
+
+@ONE_ENGINE
+@without_database
+async def test_healthz_does_not_need_the_database(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/healthz")).status_code == 200
+
+
+@ONE_ENGINE
+@without_database
+async def test_without_the_database_it_is_not_ready(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["type"] == "/problems#database-busy"
+    assert answer.headers["Retry-After"] == "2"
+
+
+@ONE_ENGINE
+@without_database
+async def test_without_the_database_logins_are_told_to_wait(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/api/v1/auth/login", json=LOGIN)
+    assert answer.status_code == 503
+    assert "127.0.0.1" not in answer.text
+    # Nobody's credentials were looked at, so nothing was asked of the database.
+    assert (await client.get(SESSION)).status_code == 401

@@ -1,0 +1,201 @@
+"""Every page in Chromium: axe finds nothing, nothing is wider than the screen, nothing is blocked.
+
+WCAG 2.2 AA by axe-core, in light and wide and in dark and narrow (320 px, which is also 400 % zoom
+of a laptop); the keyboard reaches everything and sees where it is.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, ConsoleMessage, Page, ViewportSize, expect
+
+from tests.browser.conftest import Site
+from tests.people import PASSWORD
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+LONG = "Maximilian Alexander Konstantin von und zu Hohenzollern-Sigmaringen-Donaudampfschiff"
+LONG_UID = "maximilian.hohenzollern-sigmaringen.von.und.zu.example-01234567"
+SUBMIT = "main form[method=post] button:not([type=button])"
+
+Visit = Callable[[Page, Site], Awaitable[object]]
+
+
+def at(path: str) -> Visit:
+    """Return a visit to an address."""
+    return lambda page, site: page.goto(site.url + path)
+
+
+def posted(path: str, button: str = SUBMIT) -> Visit:
+    """Return a visit that opens a page and sends its first form as it is."""
+
+    async def visit(page: Page, site: Site) -> None:
+        await page.goto(site.url + path)
+        await page.click(button)
+        await page.wait_for_load_state()
+
+    return visit
+
+
+async def paste(page: Page, site: Site) -> None:
+    await page.goto(f"{site.url}/token")
+    payload = "eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ"
+    await page.fill("#paste", f"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.{payload}.c2ln")
+
+
+VISITS: dict[str, tuple[str, Visit]] = {
+    "home": ("", at("/")),
+    "login": ("", at("/login?next=/account")),
+    "login refused": ("", posted("/login")),
+    "signup": ("", at("/signup")),
+    "signup refused": ("", posted("/signup")),
+    "setup": ("", at("/setup")),
+    "dead link": ("", at("/reset?token=x")),
+    "token of nobody": ("", at("/token")),
+    "problems": ("", at("/problems")),
+    "not found": ("", at("/nowhere")),
+    "home, logged in": (LONG_UID, at("/")),
+    "account": (LONG_UID, at("/account?done=profile")),
+    "account refused": (
+        LONG_UID,
+        posted("/account", "form[action='/account/password'] .actions *"),
+    ),
+    "account, leaving": (LONG_UID, at("/account/delete")),
+    "token": (LONG_UID, at("/token")),
+    "whole token": (LONG_UID, posted("/token")),
+    "pasted token": (LONG_UID, paste),
+    "forbidden": (LONG_UID, at("/admin/users")),
+    "users": ("root.admin", at("/admin/users")),
+    "no users": ("root.admin", at("/admin/users?q=zzz")),
+    "user": ("root.admin", at(f"/admin/users/{LONG_UID}")),
+    "user, deleting": ("root.admin", at("/admin/users/layla/delete")),
+    "invitation": ("root.admin", posted("/admin/users")),
+    "reset link": ("root.admin", posted("/admin/users/layla", "form[action$='/reset'] button")),
+}
+LOOKS: dict[str, dict[str, Any]] = {
+    "light, wide": {"color_scheme": "light", "viewport": ViewportSize(width=1280, height=900)},
+    "dark, narrow": {"color_scheme": "dark", "viewport": ViewportSize(width=320, height=640)},
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def states(browser: Browser, site: Site) -> dict[str, Any]:
+    """Browser states with the cookies of three people."""
+    for uid, name in (("root.admin", "Grace Hopper"), ("layla", "ليلى العلي"), (LONG_UID, LONG)):
+        site.sign_up(uid, name=name)
+    site.promote("root.admin")
+    found: dict[str, Any] = {"": None}
+    for uid in ("root.admin", LONG_UID):
+        context = await browser.new_context()
+        body = {"uid": uid, "password": PASSWORD}
+        answer = await context.request.post(f"{site.url}/api/v1/auth/login", data=body)
+        assert answer.ok
+        found[uid] = await context.storage_state()
+        await context.close()
+    return found
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_page(
+    browser: Browser, states: dict[str, Any], site: Site
+) -> AsyncIterator[Callable[[str, str], Awaitable[Page]]]:
+    """Open a page as somebody, in a look; what the browser blocks or cannot run fails the test."""
+    complaints: list[str] = []
+    contexts = []
+
+    async def open_it(name: str, look: str) -> Page:
+        uid, visit = VISITS[name]
+        context = await browser.new_context(storage_state=states[uid], **LOOKS[look])
+        contexts.append(context)
+        page = await context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: _complain(message, complaints))
+        await visit(page, site)
+        return page
+
+    yield open_it
+    for context in contexts:
+        await context.close()
+    assert complaints == []
+
+
+def _complain(message: ConsoleMessage, complaints: list[str]) -> None:
+    # Chromium writes a line for every answer with a status of refusal; those are meant.
+    is_meant = message.text.startswith("Failed to load resource")
+    if message.type in {"error", "warning"} and not is_meant:
+        complaints.append(message.text)
+
+
+async def find_violations(page: Page, rules: list[str], leave_out: str = "") -> list[str]:
+    found = await Axe().run(
+        page,
+        context={"exclude": [[leave_out]]} if leave_out else None,
+        options={"resultTypes": ["violations"], "runOnly": rules},
+    )
+    return [
+        f"{violation['id']}: {node['html']}"
+        for violation in found.response["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("name", VISITS)
+async def test_page(open_page: Callable[[str, str], Awaitable[Page]], name: str, look: str) -> None:
+    page = await open_page(name, look)
+    assert await find_violations(page, [*WCAG, "best-practice"]) == []
+    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert await page.evaluate(overflow) <= 0
+
+
+@pytest.mark.parametrize("look", LOOKS)
+async def test_docs_around_swagger_ui(browser: Browser, site: Site, look: str) -> None:
+    """What Swagger UI draws is its makers' business; what is around it is ours."""
+    context = await browser.new_context(**LOOKS[look])
+    page = await context.new_page()
+    blocked: list[str] = []
+    page.on("console", lambda message: _complain(message, blocked))
+    await page.goto(f"{site.url}/docs")
+    await page.wait_for_selector(".opblock")
+    assert await find_violations(page, WCAG, "#swagger-ui") == []
+    assert await find_violations(page, ["color-contrast"]) == []
+    assert blocked == []
+    await context.close()
+
+
+class TestKeyboard:
+    async def test_the_skip_link_comes_first_and_skips(self, page: Page, site: Site) -> None:
+        await page.goto(f"{site.url}/login")
+        await page.keyboard.press("Tab")
+        skip = page.get_by_role("link", name="Skip to the content")
+        await expect(skip).to_be_focused()
+        await expect(skip).to_be_in_viewport()
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_label("User name")).to_be_focused()
+
+    async def test_the_focus_is_seen(self, page: Page, site: Site) -> None:
+        await page.goto(f"{site.url}/login")
+        seen = """() => getComputedStyle(document.activeElement).outlineStyle !== 'none'
+            || getComputedStyle(document.activeElement.parentElement).outlineStyle !== 'none'"""
+        for _ in range(14):
+            await page.keyboard.press("Tab")
+            if await page.evaluate("document.activeElement === document.body"):
+                break
+            assert await page.evaluate(seen), await page.evaluate(
+                "document.activeElement.outerHTML"
+            )
+
+    async def test_refusals_take_the_focus_without_scripts_too(
+        self, browser: Browser, site: Site
+    ) -> None:
+        context = await browser.new_context(java_script_enabled=False)
+        page = await context.new_page()
+        await posted("/signup")(page, site)
+        await expect(page.get_by_role("alert")).to_be_focused()
+        assert (await page.title()).startswith("Error: ")
+        await context.close()
