@@ -108,6 +108,8 @@ def read_cookies(headers: list[str], scheme: str) -> list[str]:
     for header in headers:
         for pair in header.split(";"):
             key, equals, value = pair.partition("=")
-            if equals and key.strip() == name:
-                values.append(value.strip())
+            # Blanks alone: a bare strip() takes more for space than browsers do, and a name with
+            # such a character around it has none of the prefix's protection.
+            if equals and key.strip(" \t") == name:
+                values.append(value.strip(" \t"))
     return values

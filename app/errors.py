@@ -11,7 +11,7 @@ a slug for programs, a title, and advice on what to do next. Services raise them
     ├── Unauthenticated 401       no credentials were sent
     │   ├── PageNeedsLogin        the same, on a page: people are led to the login
     │   ├── TokenInvalid          a token was sent and does not hold
-    │   ├── CredentialsDisagree   a cookie and a bearer token of two different people
+    │   │   └── CredentialsDisagree   a cookie and a bearer token of two different people
     │   ├── LoginFailed           uid and password do not match an active account
     │   └── RefreshTokenInvalid   unknown, expired, ended, or used before
     ├── Forbidden 403

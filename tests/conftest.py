@@ -1,11 +1,11 @@
 """What every test may ask for: settings, a migrated database of its own, a client, people.
 
-Migrations run once for each engine and make a template; each test gets a copy. Commits and
-constraints are real. Password hashes are made cheap here and nowhere else.
+Migrations run once for each engine and make a template, which each test gets a copy of; on
+PostgreSQL the copy is emptied and used again. Commits and constraints are real. Password hashes are
+made cheap here and nowhere else.
 """
 
 import asyncio
-import itertools
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -16,6 +16,7 @@ import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlmodel import SQLModel
 
 from app import migrations
 from app.config import Settings
@@ -28,7 +29,7 @@ from tests.people import People
 
 IS_CI = os.environ.get("CI") == "true"  # noqa: TID251  (not a setting of the application)
 BASE_URL = "http://localhost:8086"
-_numbers = itertools.count()
+_TEMPLATE, _DATABASE = "template_migrated", "test"
 
 
 def missing(reason: str) -> None:
@@ -71,8 +72,8 @@ def postgres_server() -> Iterator[str]:
         yield address
 
 
-async def _execute(address: str, statement: str) -> None:
-    connection = await asyncpg.connect(f"{address}/postgres")
+async def _execute(database: str, statement: str) -> None:
+    connection = await asyncpg.connect(database)
     try:
         await connection.execute(statement)
     finally:
@@ -80,13 +81,33 @@ async def _execute(address: str, statement: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The name of a migrated, empty database on the server."""
-    asyncio.run(_execute(postgres_server, "CREATE DATABASE template_migrated"))
-    url = f"{postgres_server}/template_migrated"
-    settings = make_settings(tmp_path_factory.mktemp("pg"), database_url=url)
+def postgres_database(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of a migrated database on the server, which tests use one after the other."""
+    url = f"{postgres_server}/{_DATABASE}"
+    asyncio.run(_execute(f"{postgres_server}/postgres", f"CREATE DATABASE {_TEMPLATE}"))
+    settings = make_settings(
+        tmp_path_factory.mktemp("pg"), database_url=f"{postgres_server}/{_TEMPLATE}"
+    )
     migrations.upgrade(settings, lambda _line: None)
-    return "template_migrated"
+    asyncio.run(_copy_template(url))
+    return url
+
+
+async def _copy_template(url: str) -> None:
+    server = url.rpartition("/")[0]
+    maintenance = f"{server}/postgres"
+    await _execute(maintenance, f"DROP DATABASE IF EXISTS {_DATABASE} WITH (FORCE)")
+    await _execute(maintenance, f"CREATE DATABASE {_DATABASE} TEMPLATE {_TEMPLATE}")
+
+
+async def _empty(url: str) -> None:
+    """Take all rows away; a database whose tables a test changed is replaced."""
+    tables = [table.name for table in reversed(SQLModel.metadata.sorted_tables)]
+    rows = "; ".join(f'DELETE FROM "{name}"' for name in tables)  # noqa: S608  (our own names)
+    try:
+        await _execute(url, f"SET lock_timeout = '3s'; {rows}")
+    except asyncpg.PostgresError:
+        await _copy_template(url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -114,12 +135,9 @@ def settings(
         shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "portfolio.db")
         yield make_settings(tmp_path, **settings_changes)
         return
-    server = request.getfixturevalue("postgres_server")
-    template = request.getfixturevalue("postgres_template")
-    name = f"test_{next(_numbers)}"
-    asyncio.run(_execute(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
-    yield make_settings(tmp_path, database_url=f"{server}/{name}", **settings_changes)
-    asyncio.run(_execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
+    url = request.getfixturevalue("postgres_database")
+    yield make_settings(tmp_path, database_url=url, **settings_changes)
+    asyncio.run(_empty(url))
 
 
 @pytest.fixture

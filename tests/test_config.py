@@ -54,6 +54,11 @@ class TestProductionRefuses:
             "ALLOWED_HOSTS must name hosts in production, not `*`."
         )
 
+    def test_any_proxy(self) -> None:
+        assert refusal(**PRODUCTION, trusted_proxies="*") == (
+            "TRUSTED_PROXIES must name addresses in production: with `*` anyone forges theirs."
+        )
+
     @pytest.mark.parametrize("name", ["PORTFOLIO_SECRETKEY", "portfolio_signups", "Portfolio_X"])
     def test_unknown_setting_in_the_environment(
         self, name: str, monkeypatch: pytest.MonkeyPatch
@@ -194,6 +199,32 @@ class TestDatabaseURL:
         assert Settings(database_url=f"{scheme}://u:p@h/d?sslmode=require").sqlite_path is None
 
 
+class TestDefaults:
+    def test_are_safe_and_known(self) -> None:
+        """Each is a promise of the documents; a change is a decision."""
+        fields = Settings.model_fields
+        assert {name: fields[name].default for name in fields if fields[name].default} == {
+            "environment": "development",
+            "host": "127.0.0.1",
+            "port": 8086,
+            "site_name": "Portfolio",
+            "instance_dir": Path("instance"),
+            "access_token_minutes": 15,
+            "session_idle_days": 7,
+            "session_max_days": 30,
+            "one_time_link_hours": 48,
+            "password_min_length": 12,
+            "argon2_memory_kib": 19456,
+            "argon2_time": 2,
+            "hash_queue": 300,
+            "login_attempts": 10,
+            "max_body_bytes": 1_048_576,
+            "docs": True,
+            "log_level": "info",
+            "log_format": "auto",
+        }
+
+
 class TestBounds:
     @pytest.mark.parametrize(
         ("name", "lowest", "highest"),
@@ -275,6 +306,12 @@ class TestSources:
                 error = problem()
                 wrong = "" if error is None else explain(error)
                 assert name.upper() in wrong if wrong else name in Settings().model_fields_set
+
+    def test_empty_means_not_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As compose files write what they have no value for."""
+        for name in ("SIGNUP", "SECRET_KEY", "PORTFOLIO_PORT", "DATABASE_URL"):
+            monkeypatch.setenv(name, "")
+        assert Settings().model_fields_set == set()
 
     def test_file(self, tmp_path: Path) -> None:
         (tmp_path / ".env").write_text("PORT=3\nPORTFOLIO_SITE_NAME='My site'\nUNRELATED=1\n")

@@ -1,0 +1,221 @@
+"""SQLite's own: pragmas, one writer, the exact read, and checkpoints that stand back."""
+
+import asyncio
+import fcntl
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlmodel import delete
+
+from app import db
+from app.config import Settings
+from app.db import Database
+from app.errors import DatabaseBusy
+from app.locks import beside_a_server
+from app.models import AuditEvent, LinkPurpose, OneTimeLink, User, utc_now
+from tests.conftest import make_settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path, sqlite_template: Path) -> Settings:
+    shutil.copy(sqlite_template, tmp_path / "portfolio.db")
+    return make_settings(tmp_path)
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    database = Database(settings)
+    yield database
+    await database.dispose()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "portfolio.db"
+
+
+async def ask(database: Database, pragma: str, *, read_only: bool) -> object:
+    async with database.transaction(read_only=read_only) as session:
+        return (await (await session.connection()).execute(text(f"PRAGMA {pragma}"))).scalar()
+
+
+async def add(database: Database, action: str = "x") -> None:
+    async with database.transaction() as session:
+        session.add(AuditEvent(action=action))
+
+
+def is_there(path: Path) -> bool:
+    return path.exists()
+
+
+def count_in_file_alone(path: Path, copy: Path) -> int:
+    """Return how many events the database file holds without its write-ahead log."""
+    shutil.copy(path, copy)
+    with closing(sqlite3.connect(copy)) as connection:
+        found: int = connection.execute("SELECT count(*) FROM audit_event").fetchone()[0]
+        return found
+
+
+class TestPragmas:
+    @pytest.mark.parametrize("read_only", [True, False])
+    @pytest.mark.parametrize(
+        ("pragma", "value"),
+        [
+            ("journal_mode", "wal"),
+            ("foreign_keys", 1),
+            ("busy_timeout", 5000),
+            ("synchronous", 2),  # FULL
+            ("wal_autocheckpoint", 0),
+        ],
+    )
+    async def test_of_every_connection(
+        self, database: Database, pragma: str, value: object, *, read_only: bool
+    ) -> None:
+        assert await ask(database, pragma, read_only=read_only) == value
+
+    @pytest.mark.parametrize(("read_only", "value"), [(True, 1), (False, 0)])
+    async def test_only_the_writer_writes(
+        self, database: Database, value: int, *, read_only: bool
+    ) -> None:
+        assert await ask(database, "query_only", read_only=read_only) == value
+
+    async def test_deleting_a_user_deletes_what_is_theirs(self, database: Database) -> None:
+        async with database.transaction() as session:
+            session.add(User(id=1, uid="ada", uid_folded="ada", name="Ada", name_folded="ada"))
+            await session.flush()
+            session.add(
+                OneTimeLink(purpose=LinkPurpose.RESET, digest="d", user_id=1, expires_at=utc_now())
+            )
+        async with database.transaction() as session:
+            await session.exec(delete(User))
+        assert await database.read_row("SELECT * FROM one_time_link") is None
+
+
+class TestOneWriter:
+    async def test_other_programs_are_waited_for(self, database: Database, path: Path) -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            waiting = asyncio.create_task(add(database))
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert not waiting.done()
+            other.execute("COMMIT")
+            await waiting
+        assert await database.read_row("SELECT 1 FROM audit_event") == (1,)
+
+    async def test_a_lock_that_stays_is_busy(self, database: Database, path: Path) -> None:
+        # There is one writer connection, so this holds for the next transaction too.
+        await ask(database, "busy_timeout=1", read_only=False)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(DatabaseBusy):
+                await add(database)
+        await add(database)
+
+
+class TestExactRead:
+    async def test_busy_when_another_program_locks_the_file(
+        self, settings: Settings, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(db, "READ_PATIENCE_MS", 1)
+        database = Database(settings)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("PRAGMA locking_mode=EXCLUSIVE")
+            other.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(DatabaseBusy):
+                await database.read_row("SELECT * FROM audit_event")
+        assert await database.read_row("SELECT * FROM audit_event") is None
+        await database.dispose()
+
+    async def test_missing_file_is_not_made(self, tmp_path: Path, path: Path) -> None:
+        database = Database(make_settings(tmp_path))
+        with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+            await database.read_row("SELECT 1")
+        await database.dispose()
+        assert not is_there(path)
+
+    async def test_folder_with_an_odd_name(self, tmp_path: Path, sqlite_template: Path) -> None:
+        folder = tmp_path / "what?now#50%20é"
+        folder.mkdir()
+        shutil.copy(sqlite_template, folder / "portfolio.db")
+        database = Database(make_settings(folder))
+        await add(database)
+        assert await database.read_row("SELECT action FROM audit_event") == ("x",)
+        await database.dispose()
+
+
+class TestCheckpoint:
+    async def test_nothing_moves_by_itself(
+        self, database: Database, path: Path, tmp_path: Path
+    ) -> None:
+        for _ in range(30):
+            await add(database, "x" * 40)
+        assert count_in_file_alone(path, tmp_path / "copy.db") == 0
+
+    async def test_stands_back_while_a_command_holds_the_lock(
+        self, settings: Settings, database: Database, path: Path, tmp_path: Path
+    ) -> None:
+        await add(database)
+        with beside_a_server(settings):
+            await database.checkpoint()
+            assert count_in_file_alone(path, tmp_path / "copy.db") == 0
+        await database.checkpoint()
+        assert count_in_file_alone(path, tmp_path / "copy.db") == 1
+
+    async def test_moves_the_log_into_the_file(
+        self, database: Database, path: Path, tmp_path: Path
+    ) -> None:
+        await add(database)
+        await database.checkpoint()
+        assert count_in_file_alone(path, tmp_path / "copy.db") == 1
+        await add(database)
+        assert await database.read_row("SELECT count(*) FROM audit_event") == (2,)
+
+    async def test_waits_for_the_writer(self, database: Database) -> None:
+        async with database.transaction() as session:
+            session.add(AuditEvent(action="x"))
+            await session.flush()
+            waiting = asyncio.create_task(database.checkpoint())
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert not waiting.done()
+        await waiting
+
+    async def test_lets_go_of_the_lock(
+        self, settings: Settings, database: Database, path: Path
+    ) -> None:
+        await database.checkpoint()
+        with path.with_name("portfolio.db-lock").open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        await database.checkpoint()
+        with beside_a_server(settings), beside_a_server(settings):
+            assert path.with_name("portfolio.db-lock").exists()
+
+    async def test_runs_from_time_to_time_when_something_was_written(
+        self, database: Database, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(db, "CHECKPOINT_EVERY", 0)
+        forever = asyncio.create_task(database.checkpoint_forever())
+        for written in (1, 2, 3):
+            await add(database)
+            for _ in range(10_000):
+                await asyncio.sleep(0)
+                if count_in_file_alone(path, tmp_path / "copy.db") == written:
+                    break
+            else:
+                pytest.fail("no checkpoint")
+        forever.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await forever
+
+    async def test_postgresql_has_none(self, tmp_path: Path) -> None:
+        database = Database(
+            make_settings(tmp_path, database_url="postgresql://u@nowhere.invalid/d")
+        )
+        await database.checkpoint()
+        await database.dispose()

@@ -1,0 +1,169 @@
+"""Logs: one event is one line, nothing can be forged, and machines can read it."""
+
+import io
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from types import TracebackType
+
+import pytest
+
+from app.observability import (
+    ConsoleFormatter,
+    JSONFormatter,
+    configure_logging,
+    escape,
+    request_id,
+)
+
+LOGGERS = ("", "uvicorn", "uvicorn.error", "uvicorn.access", "alembic")
+HOSTILE = "a\nERROR forged\r\x1b[2J\x00\u2028\u202eb"
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+
+
+@pytest.fixture
+def _logging_as_before() -> Iterator[None]:
+    """What `configure_logging` sets is the process's, not the test's."""
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    before = [(logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
+    yield
+    for logger, (handlers, level, propagate) in zip(loggers, before, strict=True):
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+        logger.propagate = propagate
+
+
+@pytest.fixture
+def _in_a_request() -> Iterator[None]:
+    token = request_id.set("0123456789abcdef")
+    yield
+    request_id.reset(token)
+
+
+def record(
+    message: str = "Hello",
+    level: int = logging.INFO,
+    exc_info: ExcInfo | None = None,
+    **fields: object,
+) -> logging.LogRecord:
+    made = logging.LogRecord("portfolio.test", level, __file__, 1, message, (), exc_info)
+    made.created = 1_800_000_000.25
+    made.__dict__.update(fields)
+    return made
+
+
+def failure(message: str) -> ExcInfo:
+    with pytest.raises(RuntimeError) as error:
+        raise RuntimeError(message)
+    return error.type, error.value, error.tb
+
+
+class TestEscape:
+    @pytest.mark.parametrize(
+        "char", ["\n", "\r", "\x00", "\x1b", "\x7f", "\x85", "\u2028", "\u202e"]
+    )
+    def test_controls_become_visible(self, char: str) -> None:
+        shown = escape(f"a{char}b")
+        assert shown.isprintable()
+        assert shown.startswith("a\\")
+        assert shown.endswith("b")
+
+    @pytest.mark.parametrize("text", ["", "plain", "é ü 名前 🐎", "a\\nb"])
+    def test_the_rest_stays(self, text: str) -> None:
+        assert escape(text) == text
+
+
+class TestConsole:
+    def test_a_line_cannot_be_forged(self) -> None:
+        line = ConsoleFormatter(colour=False).format(record(HOSTILE, path=HOSTILE))
+        assert line.isprintable()
+        assert line.count("a\\nERROR forged") == 2
+
+    def test_nor_by_what_an_exception_says(self) -> None:
+        made = record("Failed", logging.ERROR, failure(HOSTILE))
+        first, *others = ConsoleFormatter(colour=False).format(made).split("\n")
+        assert first.endswith("error   Failed")
+        assert len(others) >= 3
+        assert all(line.startswith("    ") and line.isprintable() for line in others)
+
+    def test_line(self) -> None:
+        line = ConsoleFormatter(colour=False).format(record("Hello", status=200, ms=1.5))
+        assert line[8:] == " info    Hello status=200 ms=1.5"
+        assert line[2] == line[5] == ":"
+
+    @pytest.mark.usefixtures("_in_a_request")
+    def test_request_id(self) -> None:
+        assert ConsoleFormatter(colour=False).format(record()).endswith("Hello [0123456789abcdef]")
+
+    @pytest.mark.parametrize(
+        ("level", "start"),
+        [(logging.INFO, ""), (logging.WARNING, "\x1b[33m"), (logging.ERROR, "\x1b[31m")],
+    )
+    def test_colour(self, level: int, start: str) -> None:
+        line = ConsoleFormatter(colour=True).format(record("Hello", level))
+        assert line.startswith(start)
+        assert line.endswith("\x1b[0m") == bool(start)
+        assert "\x1b" not in ConsoleFormatter(colour=False).format(record("Hello", level))
+
+
+class TestJSON:
+    def test_one_line_whatever_is_in_it(self) -> None:
+        made = record(HOSTILE, logging.ERROR, failure(HOSTILE), path=HOSTILE)
+        line = JSONFormatter().format(made)
+        assert line.isprintable()
+        assert json.loads(line)["message"] == json.loads(line)["path"] == HOSTILE
+        assert "RuntimeError" in json.loads(line)["exception"]
+
+    @pytest.mark.usefixtures("_in_a_request")
+    def test_members(self) -> None:
+        assert json.loads(JSONFormatter().format(record(status=200))) == {
+            "at": "2027-01-15T08:00:00.250+00:00",
+            "level": "info",
+            "logger": "portfolio.test",
+            "message": "Hello",
+            "request_id": "0123456789abcdef",
+            "status": 200,
+        }
+
+    def test_what_is_not_known_is_left_out(self) -> None:
+        assert "request_id" not in json.loads(JSONFormatter().format(record()))
+
+    def test_values_json_does_not_know(self) -> None:
+        assert json.loads(JSONFormatter().format(record(kind=RuntimeError("x"))))["kind"] == "x"
+
+
+@pytest.mark.usefixtures("_logging_as_before")
+class TestConfigure:
+    def test_one_handler_for_everything(self) -> None:
+        out = io.StringIO()
+        for _ in range(2):
+            configure_logging(level="info", as_json=False, stream=out)
+        logging.getLogger("portfolio").info("ours")
+        logging.getLogger("uvicorn.error").warning("the server's")
+        logging.getLogger("portfolio").debug("too quiet")
+        assert [line.split(" ", 2)[2].strip() for line in out.getvalue().splitlines()] == [
+            "ours",
+            "the server's",
+        ]
+
+    @pytest.mark.parametrize("name", ["alembic.runtime.migration", "uvicorn.error"])
+    def test_chatty_libraries_are_quiet(self, name: str) -> None:
+        out = io.StringIO()
+        configure_logging(level="debug", as_json=False, stream=out)
+        logging.getLogger(name).info("Context impl SQLiteImpl.")
+        assert out.getvalue() == ""
+
+    def test_json(self) -> None:
+        out = io.StringIO()
+        configure_logging(level="debug", as_json=True, stream=out)
+        logging.getLogger("portfolio").debug("Hello", extra={"status": 200})
+        assert json.loads(out.getvalue())["status"] == 200
+
+    def test_stderr_by_default(self, capsys: pytest.CaptureFixture[str]) -> None:
+        configure_logging(level="warning", as_json=False)
+        logging.getLogger("portfolio").warning("Hello")
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.endswith("warning Hello\n")
+        assert not sys.stderr.isatty()

@@ -1,0 +1,118 @@
+"""Which passwords are too weak, and what the person reads."""
+
+import pytest
+
+from app.passwords import find_weakness
+
+SHORT = "Use at least 12 characters. A few words in a row make a good password."
+LONG = "Use at most 1,024 bytes."
+COMMON = "That password is among the first that are guessed. Choose a rarer one."
+PERSONAL = "That password is built from your name or this site's. Choose another."
+
+
+def judge(password: str, *personal: str, min_length: int = 12) -> str | None:
+    return find_weakness(password, min_length=min_length, personal=personal)
+
+
+class TestLength:
+    @pytest.mark.parametrize("password", ["", "a", "elevenchars", "elevencharé"])
+    def test_too_short(self, password: str) -> None:
+        assert judge(password) == SHORT
+
+    def test_just_long_enough(self) -> None:
+        assert judge("twelve chars") is None
+
+    def test_sentence_names_the_setting(self) -> None:
+        assert judge("x" * 14, min_length=15) == SHORT.replace("12", "15")
+
+    def test_accents_are_counted_once(self) -> None:
+        """Eleven characters, though a keyboard may send them as twelve."""
+        decomposed = "elevenchare\u0301"
+        assert len(decomposed) == 12
+        assert judge(decomposed) == SHORT
+
+    def test_too_long(self) -> None:
+        assert judge("ab cd ef gh " * 85 + "12345") == LONG
+        assert judge("ab cd ef gh " * 85 + "1234") is None
+
+    def test_bytes_count_not_characters(self) -> None:
+        assert judge("aé€🐎" * 103) == LONG
+        assert judge("aé€🐎" * 102) is None
+
+    def test_bytes_count_after_composing(self) -> None:
+        """A Devanagari letter that NFC writes as two: 1,020 bytes become 2,040."""
+        assert judge("\u0958\u0959\u095a\u095b" * 85) == LONG
+
+
+class TestCommon:
+    @pytest.mark.parametrize(
+        "password",
+        [
+            *(
+                "ingodwetrust",
+                "INGODWETRUST",
+                "InGodWeTrust!",
+                "ingodwetrust2026",
+                "  ingodwetrust",
+            ),
+            *("password1234", "Password!!!!", "12345password", "qwertyuiop12", "iloveyou 2026"),
+            *("1234567890qwerty", "\uff29\uff2egodwetrust"),
+        ],
+    )
+    def test_guessed_first(self, password: str) -> None:
+        assert judge(password) == COMMON
+
+    @pytest.mark.parametrize(
+        "password", ["aaaaaaaaaaaa", "abababababab", "aAbBcCaAbBcC", "112233112233"]
+    )
+    def test_three_characters_over_and_over(self, password: str) -> None:
+        assert judge(password) == COMMON
+
+    def test_four_different_characters(self) -> None:
+        assert judge("abcdabcdabcd") is None
+
+    def test_longer_ones_need_more_different_characters(self) -> None:
+        assert judge("abcdeabcdeabcdeabcde", min_length=20) == COMMON
+        assert judge("abcdefabcdefabcdefab", min_length=20) is None
+
+    @pytest.mark.parametrize(
+        "password", ["correct horse battery", "ingodwedonottrust", "пароль из слов"]
+    )
+    def test_rare_ones(self, password: str) -> None:
+        assert judge(password) is None
+
+    def test_no_composition_rules(self) -> None:
+        assert judge("nothingbutletters") is None
+
+
+class TestPersonal:
+    @pytest.mark.parametrize(
+        ("password", "word"),
+        [
+            ("lovelace12345", "lovelace"),
+            ("LoveLace!!!!!", "lovelace"),
+            ("1815Lovelace!", "Lovelace"),
+            ("adamadamadam!", "adam"),
+            ("portfolio2026", "Portfolio"),
+            ("lovelacelovelace", "lovelace"),
+            ("STRASSE-STRASSE", "straße"),
+            ("\uff4c\uff4f\uff56elace12345", "lovelace"),
+            ("ada lovelace!", "Ada Lovelace"),
+        ],
+    )
+    def test_built_from_a_word_about_the_person(self, password: str, word: str) -> None:
+        assert judge(password, word) == PERSONAL
+
+    def test_any_of_the_words(self) -> None:
+        assert judge("lovelace12345", "ada", "", "Lovelace") == PERSONAL
+
+    def test_half_of_it_may_be_the_name(self) -> None:
+        assert judge("lovelace-engine", "lovelace") == PERSONAL
+        assert judge("lovelace-engines", "lovelace") is None
+
+    def test_very_short_words_are_not_looked_for(self) -> None:
+        assert judge("adaxadayadazada", "ada") is None
+        assert judge("adamxadamyadamz", "adam") == PERSONAL
+
+    def test_nothing_known_about_the_person(self) -> None:
+        assert judge("lovelace12345") is None

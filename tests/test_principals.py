@@ -1,0 +1,179 @@
+"""From a token to a person: every way in which a good token stands for nobody any more."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlmodel import delete
+
+from app.errors import AdminRequired, TokenInvalid
+from app.models import Role, SessionKind, User, UserSession
+from app.principals import OPERATOR, Actor, Principal, load_principal
+from app.resources import Resources
+from app.tokens import Purpose
+from tests.services.rows import NOW, TICK, make_session, make_user, store
+
+COOKIE, BEARER = SessionKind.COOKIE, SessionKind.BEARER
+PURPOSES = {COOKIE: Purpose.COOKIE, BEARER: Purpose.ACCESS}
+
+
+class Login:
+    """An account with a session, and the token that names it."""
+
+    def __init__(self, resources: Resources, user: User, user_session: UserSession) -> None:
+        self.resources = resources
+        self.user = user
+        self.session = user_session
+
+    def token(self, kind: SessionKind = COOKIE, **changes: Any) -> str:
+        fields = {
+            "sub": self.user.public_id,
+            "sid": self.session.sid,
+            "now": NOW,
+            "expires_at": NOW + timedelta(days=90),
+            **changes,
+        }
+        return self.resources.codec.issue(PURPOSES[kind], **fields)
+
+    async def load(
+        self, token: str | None = None, carrier: SessionKind = COOKIE, now: datetime = NOW
+    ) -> Principal:
+        database, codec = self.resources.database, self.resources.codec
+        return await load_principal(database, codec, token or self.token(), carrier, now=now)
+
+    async def set(self, row: User | UserSession, **changes: Any) -> None:
+        row.sqlmodel_update(changes)
+        async with self.resources.database.transaction() as session:
+            await session.merge(row)
+
+
+@pytest.fixture
+async def login(resources: Resources) -> Login:
+    user = await store(resources, make_user("ada", email="ada@example.org"))
+    user_session = make_session(user, user_agent="curl", client_address="192.0.2.1")
+    return Login(resources, user, await store(resources, user_session))
+
+
+class TestRefused:
+    @pytest.mark.parametrize("token", ["", "junk", "a.b.c"])
+    async def test_no_token_of_ours(self, login: Login, token: str) -> None:
+        with pytest.raises(TokenInvalid):
+            await load_principal(
+                login.resources.database, login.resources.codec, token, COOKIE, now=NOW
+            )
+
+    @pytest.mark.parametrize("sid", ["", "x" * 16, "' OR '1'='1", "%"])
+    async def test_unknown_session(self, login: Login, sid: str) -> None:
+        with pytest.raises(TokenInvalid):
+            await login.load(login.token(sid=sid))
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"revoked_at": NOW}, {"revoked_at": NOW + timedelta(days=1)}, {"auth_epoch": 1}],
+        ids=str,
+    )
+    async def test_ended_session(self, login: Login, change: dict[str, Any]) -> None:
+        await login.load()
+        await login.set(login.session, **change)
+        with pytest.raises(TokenInvalid):
+            await login.load()
+
+    @pytest.mark.parametrize("change", [{"is_active": False}, {"auth_epoch": 1}], ids=str)
+    async def test_changed_account(self, login: Login, change: dict[str, Any]) -> None:
+        await login.load()
+        await login.set(login.user, **change)
+        with pytest.raises(TokenInvalid):
+            await login.load()
+
+    async def test_deleted_account(self, login: Login) -> None:
+        await login.load()
+        async with login.resources.database.transaction() as session:
+            await session.exec(delete(User))
+        with pytest.raises(TokenInvalid):
+            await login.load()
+
+    async def test_somebody_elses_session(self, login: Login) -> None:
+        bob = await store(login.resources, make_user("bob"))
+        with pytest.raises(TokenInvalid):
+            await login.load(login.token(sub=bob.public_id))
+
+    async def test_token_of_another_purpose(self, login: Login) -> None:
+        with pytest.raises(TokenInvalid):
+            await login.load(login.token(COOKIE), BEARER)
+        with pytest.raises(TokenInvalid):
+            await login.load(login.token(BEARER), COOKIE)
+
+    async def test_session_of_another_kind(self, login: Login) -> None:
+        """A good access token that names a cookie session, or the other way round."""
+        with pytest.raises(TokenInvalid):
+            await login.load(login.token(BEARER), BEARER)
+        await login.set(login.session, kind=BEARER)
+        with pytest.raises(TokenInvalid):
+            await login.load(login.token(COOKIE), COOKIE)
+
+    @pytest.mark.parametrize("limit", ["expires_at", "ends_at"])
+    async def test_at_the_moment_the_session_ends(self, login: Login, limit: str) -> None:
+        other = "ends_at" if limit == "expires_at" else "expires_at"
+        ends = NOW + timedelta(hours=1, microseconds=5)
+        await login.set(login.session, **{limit: ends, other: ends + timedelta(hours=1)})
+        assert (await login.load(now=ends - TICK)).uid == "ada"
+        for late in (ends, ends + TICK, ends + timedelta(minutes=30)):
+            with pytest.raises(TokenInvalid):
+                await login.load(now=late)
+
+    async def test_expired_token_of_a_living_session(self, login: Login) -> None:
+        token = login.token(expires_at=NOW + timedelta(minutes=1))
+        with pytest.raises(TokenInvalid):
+            await login.load(token, now=NOW + timedelta(minutes=1))
+
+
+class TestLoaded:
+    async def test_everything_about_the_person(self, login: Login) -> None:
+        found = await login.load()
+        for name in ("public_id", "uid", "name", "email", "role", "is_active"):
+            assert getattr(found, name) == getattr(login.user, name), name
+        assert (found.user_id, found.created_at) == (login.user.id, login.user.created_at)
+        assert found.updated_at == login.user.updated_at
+        assert type(found.is_active) is bool
+
+    async def test_everything_about_the_session(self, login: Login) -> None:
+        session = (await login.load()).session
+        for name in type(session).__slots__:
+            assert getattr(session, name) == getattr(login.session, name), name
+        assert session.created_at.utcoffset() == timedelta(0)
+
+    async def test_claims_and_carrier(self, login: Login) -> None:
+        await login.set(login.session, kind=BEARER)
+        found = await login.load(login.token(BEARER), BEARER)
+        assert (found.carrier, found.claims.sid) == (BEARER, login.session.sid)
+        assert found.claims.exp == NOW + timedelta(days=90)
+
+    async def test_changes_hold_at_once(self, login: Login) -> None:
+        assert not (await login.load()).is_admin
+        await login.set(login.user, role=Role.ADMIN, name="Ada L.")
+        found = await login.load()
+        assert (found.role, found.is_admin, found.name) == (Role.ADMIN, True, "Ada L.")
+        await login.set(login.user, role=Role.TEACHER)
+        assert not (await login.load()).is_admin
+
+    async def test_no_secret_is_at_hand(self, login: Login) -> None:
+        await login.set(login.user, password_hash="$argon2id$secret")
+        assert "argon2" not in repr(await login.load())
+
+
+class TestActor:
+    @pytest.mark.parametrize("role", [None, Role.USER, Role.TEACHER])
+    def test_nobody_else_is_an_admin(self, role: Role | None) -> None:
+        actor = Actor(role=role)
+        assert not actor.is_admin
+        with pytest.raises(AdminRequired):
+            actor.require_admin()
+
+    @pytest.mark.parametrize("actor", [Actor(role=Role.ADMIN), OPERATOR])
+    def test_admins_and_whoever_runs_commands_are(self, actor: Actor) -> None:
+        assert actor.is_admin
+        actor.require_admin()
+
+    def test_operator_is_no_account(self) -> None:
+        assert (OPERATOR.user_id, OPERATOR.public_id, OPERATOR.role) == (None, None, None)
+        assert OPERATOR.client_address == "console"
