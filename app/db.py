@@ -9,6 +9,7 @@ before it touches the session holds no connection meanwhile.
 """
 
 import asyncio
+import logging
 import socket
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -17,15 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, event, make_url, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolResetState
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.config import Settings
 from app.errors import DatabaseBusy
 from app.locks import nobody_beside
+
+log = logging.getLogger("portfolio.db")
 
 POOL_TIMEOUT = 10.0
 READERS = 4
@@ -83,7 +86,18 @@ def make_engine(
     if settings.sqlite_path is not None:
         event.listen(engine.sync_engine, "connect", prepare)
         event.listen(engine.sync_engine, "begin", lambda c: c.exec_driver_sql(begin))
+        event.listen(engine.sync_engine, "reset", _end_transaction)
     return engine
+
+
+def _end_transaction(connection: Any, _record: Any, state: PoolResetState) -> None:
+    """Undo what a failed commit leaves open before the connection goes back to its pool.
+
+    SQLite keeps a transaction whose COMMIT failed (a full disk, a constraint checked at the end);
+    SQLAlchemy takes it for ended. The one writer could never begin another.
+    """
+    if state.asyncio_safe and connection.driver_connection.in_transaction:
+        connection.rollback()
 
 
 class Database:
@@ -165,8 +179,12 @@ class Database:
         while True:
             await asyncio.sleep(CHECKPOINT_EVERY)
             if _log_state(self._path) != seen:
-                await self.checkpoint()
-                seen = _log_state(self._path)
+                try:
+                    await self.checkpoint()
+                    seen = _log_state(self._path)
+                except (SQLAlchemyError, sqlite3.Error, OSError):
+                    # Nothing is lost, the log only grows; but it must not end for good.
+                    log.warning("The checkpoint failed and is tried again", exc_info=True)
 
     async def ping(self) -> None:
         """Ask the database for anything.

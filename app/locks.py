@@ -4,6 +4,7 @@ They end with the process that holds them, however it ends. PostgreSQL needs non
 """
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,7 +71,9 @@ def _take(file: BinaryIO) -> bool:
 
 
 def _open(path: Path, purpose: str) -> BinaryIO:
-    return _beside(path, purpose).open("ab")
+    # As private as the database itself.
+    descriptor = os.open(_beside(path, purpose), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    return os.fdopen(descriptor, "r+b")
 
 
 def _beside(path: Path, purpose: str) -> Path:

@@ -36,6 +36,7 @@ class TestReading:
                 "portfolio%5Fsession=1",
                 "x=portfolio_session",
             ),
+            *("\u00a0portfolio_session=1", "portfolio_session\x85=1", "\x1fportfolio_session=1"),
             *("__Secure-portfolio_session=1", "__Host-portfolio_session=1", "portfolio-session=1"),
         ],
     )

@@ -2,10 +2,12 @@
 
 import asyncio
 import fcntl
+import os
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,15 @@ async def ask(database: Database, pragma: str, *, read_only: bool) -> object:
 async def add(database: Database, action: str = "x") -> None:
     async with database.transaction() as session:
         session.add(AuditEvent(action=action))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Give way to others until something holds."""
+    for _ in range(100_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    pytest.fail("never came true")
 
 
 def is_there(path: Path) -> bool:
@@ -203,15 +214,39 @@ class TestCheckpoint:
         forever = asyncio.create_task(database.checkpoint_forever())
         for written in (1, 2, 3):
             await add(database)
-            for _ in range(10_000):
-                await asyncio.sleep(0)
-                if count_in_file_alone(path, tmp_path / "copy.db") == written:
-                    break
-            else:
-                pytest.fail("no checkpoint")
+            await until(partial(self._moved, path, tmp_path, written))
         forever.cancel()
         with pytest.raises(asyncio.CancelledError):
             await forever
+
+    async def test_goes_on_after_one_that_failed(
+        self,
+        settings: Settings,
+        path: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """Somebody holds the writer longer than a checkpoint waits for it."""
+        monkeypatch.setattr(db, "CHECKPOINT_EVERY", 0)
+        monkeypatch.setattr(db, "POOL_TIMEOUT", 0.01)
+        database = Database(settings)
+        await add(database)
+        forever = asyncio.create_task(database.checkpoint_forever())
+        await asyncio.sleep(0)
+        async with database.transaction() as session:
+            await session.connection()
+            os.utime(path.with_name("portfolio.db-wal"))
+            await until(lambda: "The checkpoint failed" in caplog.text)
+        await until(partial(self._moved, path, tmp_path, 1))
+        forever.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await forever
+        await database.dispose()
+
+    @staticmethod
+    def _moved(path: Path, folder: Path, count: int) -> bool:
+        return count_in_file_alone(path, folder / "copy.db") == count
 
     async def test_postgresql_has_none(self, tmp_path: Path) -> None:
         database = Database(

@@ -69,6 +69,13 @@ class TestCommitBeforeSend:
         assert "Location" not in answer.headers
         assert not await read_users(resources)
 
+    async def test_the_next_one_is_kept(
+        self, client: httpx.AsyncClient, resources: Resources, engine: str
+    ) -> None:
+        async with broken_commits(resources, engine):
+            await client.post("/api/v1/users", json=NEW)
+        assert (await client.post("/api/v1/users", json=NEW)).status_code == 201
+
     async def test_a_login_that_was_not_kept_sets_no_cookie(
         self, client: httpx.AsyncClient, people: People, resources: Resources, engine: str
     ) -> None:

@@ -1,5 +1,7 @@
 """Locks beside a SQLite file: one server, and commands that hold its checkpoints off."""
 
+import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +73,15 @@ class TestOnlyServer:
         other = make_settings(tmp_path, database_url=f"sqlite:///{tmp_path}/other.db")
         with only_server(settings), only_server(other):
             assert is_served(other)
+
+    def test_files_are_the_owners_alone(self, settings: Settings) -> None:
+        usual = os.umask(0)
+        try:
+            with only_server(settings), beside_a_server(settings):
+                modes = [stat.S_IMODE(p.stat().st_mode) for p in settings.instance_dir.iterdir()]
+        finally:
+            os.umask(usual)
+        assert modes == [0o600, 0o600]
 
     def test_postgresql_takes_many(self, on_postgresql: Settings) -> None:
         with only_server(on_postgresql), only_server(on_postgresql):

@@ -20,6 +20,7 @@ from app.models import (
     utc_now,
 )
 from app.resources import Resources
+from tests.services.rows import NOBODY
 
 NOW = datetime(2026, 11, 24, 12, 30, 15, 123456, tzinfo=UTC)
 
@@ -71,7 +72,7 @@ class TestConstraints:
 
     async def test_session_of_nobody(self, resources: Resources) -> None:
         with pytest.raises(IntegrityError):
-            await keep(resources, make_session(99))
+            await keep(resources, make_session(NOBODY))
 
     def test_every_constraint_has_a_name(self) -> None:
         """Migrations on SQLite can only change what has one."""

@@ -13,6 +13,8 @@ from app.schemas import fold
 # A whole second, as the times in tokens are.
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
+# An id that no row has: PostgreSQL goes on counting from test to test.
+NOBODY = 2_000_000_000
 Row = TypeVar("Row", bound=SQLModel)
 
 

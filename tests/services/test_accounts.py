@@ -15,7 +15,7 @@ from app.resources import Resources
 from app.schemas import UserAdminUpdate, UserUpdate
 from app.services import accounts, credentials
 from app.services.accounts import UserPage
-from tests.services.rows import acting, make_session, make_user, must, reload, store, trail
+from tests.services.rows import NOBODY, acting, make_session, make_user, must, reload, store, trail
 
 NOT_ADMINS = (Actor(), Actor(role=Role.USER), Actor(role=Role.TEACHER))
 
@@ -162,7 +162,7 @@ class TestList:
 
 class TestUpdateSelf:
     async def test_account_that_is_gone(self, resources: Resources) -> None:
-        for actor in (Actor(), Actor(user_id=99)):
+        for actor in (Actor(), Actor(user_id=NOBODY)):
             with pytest.raises(UserNotFound):
                 await change_self(resources, actor, name="X")
 
@@ -243,7 +243,7 @@ class TestDelete:
         with pytest.raises(UserNotFound):
             await delete(resources, "nobody")
         with pytest.raises(UserNotFound):
-            await delete_self(resources, make_user(id=99))
+            await delete_self(resources, make_user(id=NOBODY))
 
     async def test_takes_sessions_and_links_along_and_leaves_the_trail(
         self, resources: Resources, ada: User, admin: User

@@ -23,7 +23,7 @@ from app.resources import Resources
 from app.services import credentials, links
 from tests.people import PASSWORD
 from tests.services.hashing import Pause
-from tests.services.rows import acting, make_session, make_user, must, reload, store, trail
+from tests.services.rows import NOBODY, acting, make_session, make_user, must, reload, store, trail
 
 NEW = "a quite different phrase"
 
@@ -115,7 +115,7 @@ class TestConfirm:
 
     async def test_account_that_is_gone(self, resources: Resources) -> None:
         with pytest.raises(UserNotFound):
-            await self.confirm(resources, Actor(user_id=99))
+            await self.confirm(resources, Actor(user_id=NOBODY))
 
     @pytest.mark.parametrize("settings_changes", [{"login_attempts": 2}], ids=["two"])
     async def test_after_too_many_even_the_right_one_waits(
@@ -199,7 +199,7 @@ class TestChange:
         assert (await must(resources, current)).auth_epoch == 0
 
     async def test_session_that_is_gone(self, resources: Resources, ada: User) -> None:
-        await change(resources, acting(ada, session_id=99))
+        await change(resources, acting(ada, session_id=NOBODY))
         assert await is_password(resources, ada, NEW)
 
     async def test_ends_all_other_sessions(
@@ -230,7 +230,7 @@ class TestMakingLinks:
 
     async def test_not_for_an_account_that_is_gone(self, resources: Resources) -> None:
         with pytest.raises(UserNotFound):
-            await reset_link(resources, make_user("bob", id=99))
+            await reset_link(resources, make_user("bob", id=NOBODY))
 
     @pytest.mark.parametrize("actor", [OPERATOR, Actor(role=Role.ADMIN)], ids=["operator", "admin"])
     async def test_invitation(self, resources: Resources, actor: Actor) -> None:

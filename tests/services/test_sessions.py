@@ -12,6 +12,7 @@ from app.principals import Actor
 from app.resources import Resources
 from app.services import sessions
 from tests.services.rows import (
+    NOBODY,
     NOW,
     TICK,
     acting,
@@ -49,7 +50,7 @@ async def listed(resources: Resources, actor: Actor) -> list[str]:
 class TestOpen:
     async def test_account_that_was_just_deleted(self, resources: Resources) -> None:
         with pytest.raises(LoginFailed):
-            await open_one(resources, make_user(id=99))
+            await open_one(resources, make_user(id=NOBODY))
         assert await trail(resources) == []
 
     async def test_account_that_was_never_stored(self, resources: Resources) -> None:
@@ -137,7 +138,7 @@ class TestRenew:
             )
 
     async def test_unknown(self, resources: Resources, ada: User) -> None:
-        assert await self.renew(resources, make_session(ada, id=99)) is None
+        assert await self.renew(resources, make_session(ada, id=NOBODY)) is None
 
     async def test_just_ended(self, resources: Resources, ada: User) -> None:
         ended = await store(resources, make_session(ada, revoked_at=NOW))
@@ -269,7 +270,7 @@ class TestEndReplaced:
 
     async def test_gone_or_ended(self, resources: Resources, ada: User) -> None:
         ended = await store(resources, make_session(ada, revoked_at=NOW - DAY))
-        await self.end(resources, acting(ada), 99)
+        await self.end(resources, acting(ada), NOBODY)
         await self.end(resources, acting(ada), ended.id or 0)
         assert (await must(resources, ended)).revoked_at == NOW - DAY
         assert await trail(resources) == []
