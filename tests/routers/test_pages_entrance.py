@@ -1,5 +1,6 @@
 """Home, log in, log out, sign up, set-up and reset, as a browser without scripts meets them."""
 
+import asyncio
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -162,6 +163,11 @@ class TestLogOut:
         assert COOKIE not in ada.cookies
         assert (await replay(people.app, token)).status_code == 401
         assert "The token you had is dead." in read(await ada.get("/?done=logout")).text
+
+    async def test_pressed_four_times_at_once(self, people: People) -> None:
+        ada = await people.create_and_log_in("ada")
+        answers = await asyncio.gather(*(ada.post("/logout") for _ in range(4)))
+        assert [answer.status_code for answer in answers] == [303] * 4
 
 
 class TestSignUp:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from app import errors
-from app.dependencies import ActorDep, CookieSessionDep, OptionalUser, ResourcesDep
+from app.dependencies import ActorDep, CookieSessionDep, CookieUser, OptionalUser, ResourcesDep
 from app.errors import AppError, LinkInvalid
 from app.forms import Form, FormDep, local_path
 from app.models import LinkPurpose, User, utc_now
@@ -87,12 +87,12 @@ def _again(request: Request, template: str, form: Form, error: AppError) -> Resp
 
 @router.post("/logout")
 async def log_out(
-    viewer: OptionalUser, resources: ResourcesDep, actor: ActorDep, cookie: CookieSessionDep
+    viewer: CookieUser, resources: ResourcesDep, actor: ActorDep, cookie: CookieSessionDep
 ) -> Response:
-    """End the login and go home."""
+    """End the login and go home. Pressed twice, the second has nothing left to end."""
     if viewer is not None:
         async with resources.database.transaction() as session:
-            await sessions.end_session(session, actor, sid=viewer.session.sid, now=utc_now())
+            await sessions.revoke_by_token(session, actor, sid=viewer.session.sid, now=utc_now())
     cookie.clear()
     return see_other("/?done=logout")
 
