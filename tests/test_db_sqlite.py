@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import delete
 
 from app import db
@@ -19,7 +20,15 @@ from app.config import Settings
 from app.db import Database
 from app.errors import DatabaseBusy
 from app.locks import beside_a_server
-from app.models import AuditEvent, LinkPurpose, OneTimeLink, User, utc_now
+from app.models import (
+    AuditEvent,
+    LinkPurpose,
+    OneTimeLink,
+    SessionKind,
+    User,
+    UserSession,
+    utc_now,
+)
 from tests.conftest import make_settings
 
 
@@ -127,6 +136,25 @@ class TestOneWriter:
             with pytest.raises(DatabaseBusy):
                 await add(database)
         await add(database)
+
+    async def test_writes_on_after_a_commit_that_failed(self, database: Database) -> None:
+        """SQLite keeps such a transaction open; here a foreign key that is checked at the end."""
+        with pytest.raises(IntegrityError):
+            await self._point_nowhere(database)
+        await add(database)
+        assert await database.read_row("SELECT count(*) FROM user_session") == (0,)
+        assert await database.read_row("SELECT count(*) FROM audit_event") == (1,)
+
+    @staticmethod
+    async def _point_nowhere(database: Database) -> None:
+        now = utc_now()
+        orphan = UserSession(
+            user_id=9, kind=SessionKind.COOKIE, auth_epoch=0, expires_at=now, ends_at=now
+        )
+        async with database.transaction() as session:
+            await (await session.connection()).execute(text("PRAGMA defer_foreign_keys=ON"))
+            session.add(orphan)
+            await session.flush()
 
 
 class TestExactRead:

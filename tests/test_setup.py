@@ -95,7 +95,7 @@ class TestInterrupted:
 class TestHelp:
     def test_make_lists_every_target(self, clone: Path) -> None:
         listing = subprocess.run(
-            ["make"],  # noqa: S607  (make is wherever it is)
+            ["make", "--no-print-directory"],  # noqa: S607  (make is wherever it is)
             cwd=clone,
             check=True,
             capture_output=True,
