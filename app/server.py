@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
 
@@ -54,12 +55,11 @@ def serve(settings: Settings, report: Callable[[str], None]) -> None:
         server = GreetingServer(config, make_greeting(settings), report)
         # uvicorn raises the signal that stopped it once more when it is done: both end in order.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
+        with suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
-        except KeyboardInterrupt:
-            report("Stopped.")
     if not server.started:
         raise CannotStart("The server could not start; the log above says why.")
+    report("Stopped.")
 
 
 class GreetingServer(uvicorn.Server):
