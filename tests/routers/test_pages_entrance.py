@@ -171,6 +171,18 @@ class TestLogOut:
 
 
 class TestSignUp:
+    @pytest.mark.parametrize("engine", ["sqlite"])
+    async def test_without_a_login_there_is_no_account_either(
+        self, client: httpx.AsyncClient, resources: Resources
+    ) -> None:
+        trigger = "CREATE TRIGGER full BEFORE INSERT ON user_session"
+        refuse = f"{trigger} BEGIN SELECT RAISE(ABORT, 'full'); END"
+        async with resources.database.transaction() as session:
+            await (await session.connection()).exec_driver_sql(refuse)
+        answer = await client.post("/signup", data=NEW)
+        assert answer.status_code == 401
+        assert not await read_users(resources)
+
     async def test_messages_and_values(self, client: httpx.AsyncClient) -> None:
         form = {"name": "Mary", "uid": "a", "email": "mary", "password": PASSWORD}
         answer = await client.post("/signup", data=form)

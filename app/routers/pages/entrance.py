@@ -8,10 +8,8 @@ from app import errors
 from app.dependencies import ActorDep, CookieSessionDep, CookieUser, OptionalUser, ResourcesDep
 from app.errors import AppError, LinkInvalid
 from app.forms import Form, FormDep, local_path
-from app.models import LinkPurpose, User, utc_now
-from app.principals import Actor
+from app.models import LinkPurpose, utc_now
 from app.rendering import page, see_other
-from app.resources import Resources
 from app.schemas import Login, PasswordReset, UserCreate
 from app.services import accounts, credentials, links, sessions
 
@@ -59,18 +57,12 @@ async def log_in(
         user = await credentials.authenticate(
             resources, actor, uid=login.uid, password=login.password
         )
-        await _start_session(resources, actor, cookie, user)
+        async with resources.database.transaction() as session:
+            user_session = await cookie.open(session, actor, user)
+        cookie.set(user, user_session)
     except AppError as error:
         return _again(request, "login.html", form, error)
     return see_other(local_path(form.value("next")))
-
-
-async def _start_session(
-    resources: Resources, actor: Actor, cookie: CookieSessionDep, user: User
-) -> None:
-    async with resources.database.transaction() as session:
-        user_session = await cookie.open(session, actor, user)
-    cookie.set(user, user_session)
 
 
 def _again(request: Request, template: str, form: Form, error: AppError) -> Response:
@@ -118,7 +110,9 @@ async def sign_up(
     try:
         async with resources.database.transaction() as session:
             user = await accounts.sign_up(session, actor, new=new, resources=resources)
-        await _start_session(resources, actor, cookie, user)
+            # In one transaction: an account whose login failed would meet itself at the next try.
+            user_session = await cookie.open(session, actor, user)
+        cookie.set(user, user_session)
     except AppError as error:
         return _again(request, "signup.html", form, error)
     return see_other("/account?done=welcome")
@@ -159,7 +153,8 @@ async def set_up(
             user = await accounts.set_up_first_admin(
                 session, actor, token=token, new=new, resources=resources
             )
-        await _start_session(resources, actor, cookie, user)
+            user_session = await cookie.open(session, actor, user)
+        cookie.set(user, user_session)
     except AppError as error:
         return _again(request, "setup.html", form, error)
     return see_other("/account?done=setup")
