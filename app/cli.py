@@ -17,7 +17,7 @@ from pydantic import SecretStr, ValidationError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import __version__, doctor, startup
-from app.config import Settings, explain
+from app.config import Settings
 from app.errors import AppError
 from app.keys import KeyRing
 from app.locks import beside_a_server
@@ -55,7 +55,7 @@ def _one_sentence() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        sentence = explain(error)
+        sentence = startup.explain(error)
     except (startup.CannotStart, AppError) as error:
         sentence = str(error)
     else:

@@ -18,7 +18,6 @@ from pydantic import (
     AliasGenerator,
     Field,
     SecretStr,
-    ValidationError,
     field_validator,
     model_validator,
 )
@@ -104,6 +103,11 @@ class Settings(BaseSettings):
         description="Front ends on other origins that may call the API with a login, such as "
         "`https://name.github.io`, separated by commas. Loopback is allowed in development.",
     )
+    cors: Literal["on", "off"] = Field(
+        "on",
+        description="`off` where a reverse proxy adds the CORS headers: two copies break browsers. "
+        "CORS_ORIGINS still says whose writes are taken.",
+    )
     allow_http: bool = Field(
         default=False,
         description="Lets production run on plain http (a closed school network). Logins can then "
@@ -139,6 +143,16 @@ class Settings(BaseSettings):
         "before a pause.",
     )
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body.")
+    legacy_api: Literal["on", "off"] = Field(
+        "on",
+        description="`off` takes away the addresses of the old Flask servers "
+        "(`/api/authenticate`, `/api/user` and so on).",
+    )
+    legacy_user_list: bool = Field(
+        default=False,
+        description="`GET /api/user` answers the list of users, as some old servers did, and not "
+        "the person who asks.",
+    )
     docs: bool = Field(default=True, description="Serve the API documentation at `/docs`.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="What is logged."
@@ -256,6 +270,14 @@ class Settings(BaseSettings):
     def keys_path(self) -> Path:
         return self.instance_dir / "keys.json"
 
+    @property
+    def uploads_dir(self) -> Path:
+        return self.instance_dir / "uploads"
+
+    @property
+    def backups_dir(self) -> Path:
+        return self.instance_dir / "backups"
+
 
 def unknown_settings() -> list[str]:
     """Names with our prefix, in the environment or `.env`, that no setting has."""
@@ -266,18 +288,3 @@ def unknown_settings() -> list[str]:
         for name in present
         if name.upper().startswith(ENV_PREFIX) and name.upper() not in known
     )
-
-
-def explain(error: ValidationError) -> str:
-    """Say in sentences what is wrong with the settings. Values are left out: they may be secret."""
-    sentences = []
-    for problem in error.errors(include_url=False, include_input=False, include_context=False):
-        name = (
-            str(problem["loc"][-1]).removeprefix(ENV_PREFIX.lower()).upper()
-            if problem["loc"]
-            else ""
-        )
-        message = problem["msg"].removeprefix("Value error, ")
-        sentence = message if not name or name in message else f"{name}: {message}"
-        sentences.append(sentence if sentence.endswith((".", '"')) else f"{sentence}.")
-    return " ".join(sentences)

@@ -44,7 +44,28 @@ _BY_STATUS: dict[int, type[AppError]] = {
 
 
 async def respond(request: Request, error: Exception) -> Response:
-    """Answer any exception. What is not a known refusal is logged and becomes a bare 500."""
+    """Answer any exception, in the words of whatever speaks at this address."""
+    refusal, headers = _refuse(request, error)
+    for speak in request.app.state.dialects:
+        answer: Response | None = speak(request, refusal, headers)
+        if answer is not None:
+            return answer
+    if not wants_html(request):
+        return JSONResponse(
+            problem(refusal, quote(request.scope["path"], safe="/:@!$&'()*+,;=-._~")),
+            status_code=refusal.status,
+            headers=headers,
+            media_type="application/problem+json",
+        )
+    if isinstance(refusal, PageNeedsLogin) and request.method == "GET":
+        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/login?{urlencode({'next': target})}", status_code=303)
+    await _remember_viewer(request)
+    return page(request, "error.html", status=refusal.status, headers=headers, error=refusal)
+
+
+def _refuse(request: Request, error: Exception) -> tuple[AppError, dict[str, str]]:
+    """Return the refusal an exception stands for. What is not a known one is logged: a bare 500."""
     headers: dict[str, str] = {}
     if isinstance(error, AppError):
         refusal = error
@@ -58,19 +79,7 @@ async def respond(request: Request, error: Exception) -> Response:
     else:
         log.error("Unhandled exception", exc_info=error)
         refusal = AppError()
-    headers.update(refusal.headers)
-    if not wants_html(request):
-        return JSONResponse(
-            problem(refusal, quote(request.scope["path"], safe="/:@!$&'()*+,;=-._~")),
-            status_code=refusal.status,
-            headers=headers,
-            media_type="application/problem+json",
-        )
-    if isinstance(refusal, PageNeedsLogin) and request.method == "GET":
-        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"/login?{urlencode({'next': target})}", status_code=303)
-    await _remember_viewer(request)
-    return page(request, "error.html", status=refusal.status, headers=headers, error=refusal)
+    return refusal, {**headers, **refusal.headers}
 
 
 def _allow(request: Request) -> str:

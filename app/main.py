@@ -24,7 +24,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
-from app import __version__, openapi
+from app import __version__, legacy, openapi
 from app.assets import Assets
 from app.config import Settings
 from app.error_handlers import respond
@@ -82,7 +82,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ),
         middleware=[
             Middleware(SecurityHeaders, is_https=settings.is_https),
-            Middleware(CORS, policy=policy),
+            *([Middleware(CORS, policy=policy)] if settings.cors == "on" else []),
             Middleware(RequestContext, respond=respond),
             Middleware(RequestGuard, settings=settings, policy=policy),
             Middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes),
@@ -90,12 +90,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ],
     )
     app.state.settings = settings
+    # What answers errors in another shape at some addresses; see error_handlers.respond.
+    app.state.dialects = []
     # Outside production a changed file shows at the next request, without a restart.
     reload = not settings.is_production
     app.state.assets = Assets(reload=reload)
     app.state.templates = Templates(app.state.assets, site_name=settings.site_name, reload=reload)
     for part in (auth, users, system, static, pages):
         app.include_router(part.router)
+    if settings.legacy_api == "on":
+        legacy.install(app)
     openapi.mend(app)
     return app
 

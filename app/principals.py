@@ -105,7 +105,8 @@ async def load_principal(
     principal = _from_row(row, claims, carrier)
     session = principal.session
     is_over = now >= min(session.expires_at, session.ends_at)
-    if is_over or principal.public_id != claims.sub or session.kind is not carrier:
+    is_of_its_kind = session.kind in {carrier, SessionKind.EITHER}
+    if is_over or principal.public_id != claims.sub or not is_of_its_kind:
         raise TokenInvalid
     return principal
 

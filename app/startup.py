@@ -10,10 +10,11 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app import migrations
-from app.config import Settings
+from app.config import ENV_PREFIX, Settings
 from app.db import Database
 from app.keys import KeyRing, new_key
 from app.locks import beside_a_server, is_served
@@ -22,6 +23,21 @@ from app.services import accounts, links
 
 Report = Callable[[str], None]
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def explain(error: ValidationError) -> str:
+    """Say in sentences what is wrong with the settings. Values are left out: they may be secret."""
+    sentences = []
+    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+        name = (
+            str(problem["loc"][-1]).removeprefix(ENV_PREFIX.lower()).upper()
+            if problem["loc"]
+            else ""
+        )
+        message = problem["msg"].removeprefix("Value error, ")
+        sentence = message if not name or name in message else f"{name}: {message}"
+        sentences.append(sentence if sentence.endswith((".", '"')) else f"{sentence}.")
+    return " ".join(sentences)
 
 
 class CannotStart(Exception):

@@ -24,6 +24,7 @@ from app.keys import KeyRing, new_key
 from app.models import utc_now
 from tests.people import PASSWORD
 from tests.postgres import free_port
+from tests.revisions import LINES
 from tests.server.process import environment_for
 
 Run = Callable[..., Result]
@@ -196,7 +197,9 @@ class TestMigrate:
     def test_says_what_it_does(self, run: Run) -> None:
         result = run("migrate")
         assert result.exit_code == 0
-        assert len(re.findall("^Migrated the database: ", result.stdout, re.MULTILINE)) == 2
+        assert len(re.findall("^Migrated the database: ", result.stdout, re.MULTILINE)) == len(
+            LINES
+        )
 
     def test_twice(self, ready: Run) -> None:
         result = ready("migrate")

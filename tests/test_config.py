@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from app.config import ENV_PREFIX, WEAK_SECRETS, Settings, explain, unknown_settings
+from app.config import ENV_PREFIX, WEAK_SECRETS, Settings, unknown_settings
+from app.startup import explain
 
 GOOD_SECRET = "abcdefgh" * 4
 PRODUCTION: dict[str, Any] = {"environment": "production", "public_url": "https://api.school.org"}
@@ -210,6 +211,7 @@ class TestDefaults:
             "site_name": "Portfolio",
             "instance_dir": Path("instance"),
             "access_token_minutes": 15,
+            "cors": "on",
             "session_idle_days": 7,
             "session_max_days": 30,
             "one_time_link_hours": 48,
@@ -219,6 +221,7 @@ class TestDefaults:
             "hash_queue": 300,
             "login_attempts": 10,
             "max_body_bytes": 1_048_576,
+            "legacy_api": "on",
             "docs": True,
             "log_level": "info",
             "log_format": "auto",

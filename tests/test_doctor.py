@@ -16,6 +16,7 @@ from app.doctor import Finding, Verdict, examine, is_safe_sqlite, mask_password
 from app.startup import prepare
 from tests.conftest import make_settings
 from tests.postgres import free_port
+from tests.revisions import REVISIONS
 
 LAX = "Path=/; HttpOnly; SameSite=Lax"
 SECURE_LAX = "Path=/; HttpOnly; Secure; SameSite=Lax"
@@ -177,20 +178,21 @@ class TestDatabase:
     def test_behind_the_program(self, tmp_path: Path) -> None:
         settings = quiet(tmp_path)
         migrations.upgrade(settings, lambda _line: None)
-        migrations.downgrade(settings, "2026112401")
+        migrations.downgrade(settings, REVISIONS[0])
         found = findings(settings, "Database")
-        assert found["revision"].value == "2026112401"
-        assert (found["pending"].value, found["pending"].verdict) == ("2026112402", Verdict.NOTE)
+        assert found["revision"].value == REVISIONS[0]
+        waiting = ", ".join(REVISIONS[1:])
+        assert (found["pending"].value, found["pending"].verdict) == (waiting, Verdict.NOTE)
 
     def test_missing(self, tmp_path: Path) -> None:
         found = findings(quiet(tmp_path), "Database")
         assert found["revision"].value == "none: empty"
-        assert found["pending"].value == "2026112401, 2026112402"
+        assert found["pending"].value == ", ".join(REVISIONS)
         assert list(tmp_path.iterdir()) == []
 
     def test_up_to_date(self, settings: Settings) -> None:
         found = findings(settings.model_copy(update={"port": free_port()}), "Database")
-        assert {item.value for item in found.values()} == {"2026112402", "nothing"}
+        assert {item.value for item in found.values()} == {REVISIONS[-1], "nothing"}
         assert {item.verdict for item in found.values()} == {Verdict.FINE}
 
 

@@ -36,7 +36,7 @@ class TestProblem:
         ("method", "path", "status", "slug"),
         [
             ("GET", SESSION, 401, "not-authenticated"),
-            ("GET", "/api/nothing", 404, "not-found"),
+            ("GET", "/api/v1/nothing", 404, "not-found"),
             ("PUT", SESSION, 405, "method-not-allowed"),
         ],
     )
@@ -57,10 +57,10 @@ class TestProblem:
     @ONE_ENGINE
     async def test_instance_is_an_address(self, app: FastAPI) -> None:
         for path, instance in [
-            ("/api/a b", "/api/a%20b"),
-            ("/api/\u00fc", "/api/%C3%BC"),
-            ("/api/?x#y", "/api/%3Fx%23y"),
-            ("/api/\r\nx", "/api/%0D%0Ax"),
+            ("/api/v1/a b", "/api/v1/a%20b"),
+            ("/api/v1/\u00fc", "/api/v1/%C3%BC"),
+            ("/api/v1/?x#y", "/api/v1/%3Fx%23y"),
+            ("/api/v1/\r\nx", "/api/v1/%0D%0Ax"),
             ("//evil.example/x", "//evil.example/x"),
         ]:
             async with visitor(app, scope={"path": path}) as client:

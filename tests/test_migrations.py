@@ -22,8 +22,9 @@ from app.config import ASSETS_DIR, Settings
 from app.db import make_engine
 from app.migrations import DatabaseTooNew, Standing
 from tests.conftest import make_settings
+from tests.revisions import LINES, REVISIONS
 
-FIRST, SECOND = "2026112401", "2026112402"
+FIRST, SECOND = REVISIONS[:2]
 _numbers = itertools.count()
 
 USER = (
@@ -125,10 +126,7 @@ class TestRefuses:
 
 class TestUpgrade:
     def test_says_each_step(self, settings: Settings) -> None:
-        assert upgrade(settings) == [
-            "2026112401: Create user, user_session and audit_event.",
-            "2026112402: Add one_time_link: set-up, reset and invitation links.",
-        ]
+        assert upgrade(settings) == LINES
 
     def test_twice_does_nothing_more(self, settings: Settings) -> None:
         upgrade(settings)
@@ -144,9 +142,7 @@ class TestUpgrade:
         upgrade(settings)
         migrations.downgrade(settings, FIRST)
         run(settings, USER, SESSION, EVENT)
-        assert upgrade(settings) == [
-            "2026112402: Add one_time_link: set-up, reset and invitation links."
-        ]
+        assert upgrade(settings) == LINES[1:]
         assert run(settings, READ_ALL) == KEPT
         run(settings, LINK)
         migrations.check(settings)
@@ -165,10 +161,18 @@ class TestDowngrade:
         upgrade(settings)
         run(settings, USER, SESSION, EVENT, LINK)
         migrations.downgrade(settings, "base")
-        assert standing(settings) == Standing(None, (FIRST, SECOND))
-        assert len(upgrade(settings)) == 2
+        assert standing(settings) == Standing(None, REVISIONS)
+        assert len(upgrade(settings)) == len(REVISIONS)
         assert run(settings, 'SELECT * FROM "user"') == []
         migrations.check(settings)
+
+    def test_sessions_of_a_kind_unknown_there_end(self, settings: Settings) -> None:
+        upgrade(settings)
+        run(settings, USER, SESSION, SESSION.replace("'s', 7, 'cookie'", "'t', 7, 'either'"))
+        migrations.downgrade(settings, SECOND)
+        assert run(settings, "SELECT sid FROM user_session") == [("s",)]
+        with pytest.raises(IntegrityError):
+            run(settings, SESSION.replace("'s', 7, 'cookie'", "'t', 7, 'either'"))
 
     def test_constraints_live_on(self, settings: Settings) -> None:
         upgrade(settings)
@@ -184,16 +188,16 @@ class TestDowngrade:
 
 class TestStanding:
     def test_of_nothing(self, settings: Settings) -> None:
-        assert standing(settings) == Standing(None, (FIRST, SECOND))
+        assert standing(settings) == Standing(None, REVISIONS)
 
     def test_between(self, settings: Settings) -> None:
         upgrade(settings)
         migrations.downgrade(settings, FIRST)
-        assert standing(settings) == Standing(FIRST, (SECOND,))
+        assert standing(settings) == Standing(FIRST, REVISIONS[1:])
 
     def test_of_all(self, settings: Settings) -> None:
         upgrade(settings)
-        assert standing(settings) == Standing(SECOND, ())
+        assert standing(settings) == Standing(REVISIONS[-1], ())
 
 
 class TestLookingAtSQLite:
@@ -239,7 +243,7 @@ class TestFiles:
             assert name is not None, script.path
             assert script.revision.startswith("".join(name.groups()[:3]))
 
-    @pytest.mark.parametrize("revision", [FIRST, SECOND])
+    @pytest.mark.parametrize("revision", REVISIONS)
     def test_merged_ones_stay(self, revision: str) -> None:
         """Databases out there name them."""
         assert self.SCRIPTS.get_revision(revision).revision == revision

@@ -1,0 +1,160 @@
+"""Every refusal this application can give, as one tree of exceptions. Knows no framework.
+
+A class says a fact (`UidTaken`) and carries what a client and a person need: the HTTP status,
+a slug for programs, a title, and advice on what to do next. Services raise them,
+`error_handlers.py` turns them into RFC 9457 problem JSON or a page.
+
+    AppError
+    ├── BadRequest 400
+    │   ├── MalformedBody         the body is not what its Content-Type says
+    │   └── UnknownHost           the Host header is not one of ours
+    ├── Unauthenticated 401       no credentials were sent
+    │   ├── PageNeedsLogin        the same, on a page: people are led to the login
+    │   ├── TokenInvalid          a token was sent and does not hold
+    │   │   └── CredentialsDisagree   a cookie and a bearer token of two different people
+    │   ├── LoginFailed           uid and password do not match an active account
+    │   └── RefreshTokenInvalid   unknown, expired, ended, or used before
+    ├── Forbidden 403
+    │   ├── AdminRequired
+    │   ├── StaffRequired         neither a teacher nor an admin
+    │   ├── NotYours              somebody else wrote it
+    │   ├── CrossOriginRefused    a browser sent this from a page of another site
+    │   ├── WrongPassword         the password given to confirm a change is not yours
+    │   ├── SignupClosed
+    │   └── InviteRequired
+    ├── NotFound 404
+    │   ├── UserNotFound
+    │   ├── SessionNotFound
+    │   ├── LinkInvalid           unknown, used or expired one-time link
+    │   ├── PictureNotFound
+    │   ├── SectionNotFound
+    │   ├── GroupNotFound
+    │   ├── ChannelNotFound
+    │   └── PostNotFound
+    ├── MethodNotAllowed 405
+    ├── Conflict 409
+    │   ├── UidTaken
+    │   ├── LastAdmin             the last active admin cannot be removed
+    │   ├── SectionTaken
+    │   └── GroupTaken
+    ├── BodyTooLarge 413
+    ├── UnsupportedBody 415       not the Content-Type this address takes
+    ├── Unprocessable 422
+    │   ├── FieldsRefused         the payload is well formed, and these fields are not acceptable
+    │   └── PictureRefused        no picture, or one too large
+    ├── TooManyAttempts 429
+    └── Unavailable 503
+        ├── HashingBusy           too many logins wait for a hash
+        ├── PicturesBusy          too many pictures wait to be decoded
+        └── DatabaseBusy          no connection in time, or the database cannot be reached
+"""
+
+from app.errors.accounts import (
+    AdminRequired,
+    CredentialsDisagree,
+    HashingBusy,
+    InviteRequired,
+    LastAdmin,
+    LinkInvalid,
+    LoginFailed,
+    PageNeedsLogin,
+    RefreshTokenInvalid,
+    SessionNotFound,
+    SignupClosed,
+    TokenInvalid,
+    UidTaken,
+    UserNotFound,
+    WrongPassword,
+)
+from app.errors.content import (
+    ChannelNotFound,
+    GroupNotFound,
+    GroupTaken,
+    NotYours,
+    PictureNotFound,
+    PictureRefused,
+    PicturesBusy,
+    PostNotFound,
+    SectionNotFound,
+    SectionTaken,
+    StaffRequired,
+)
+from app.errors.general import (
+    AppError,
+    BadRequest,
+    BodyTooLarge,
+    Conflict,
+    CrossOriginRefused,
+    DatabaseBusy,
+    FieldError,
+    FieldsRefused,
+    Forbidden,
+    MalformedBody,
+    MethodNotAllowed,
+    NotFound,
+    TooManyAttempts,
+    Unauthenticated,
+    Unavailable,
+    UnknownHost,
+    Unprocessable,
+    UnsupportedBody,
+)
+
+__all__ = [
+    "AdminRequired",
+    "AppError",
+    "BadRequest",
+    "BodyTooLarge",
+    "ChannelNotFound",
+    "Conflict",
+    "CredentialsDisagree",
+    "CrossOriginRefused",
+    "DatabaseBusy",
+    "FieldError",
+    "FieldsRefused",
+    "Forbidden",
+    "GroupNotFound",
+    "GroupTaken",
+    "HashingBusy",
+    "InviteRequired",
+    "LastAdmin",
+    "LinkInvalid",
+    "LoginFailed",
+    "MalformedBody",
+    "MethodNotAllowed",
+    "NotFound",
+    "NotYours",
+    "PageNeedsLogin",
+    "PictureNotFound",
+    "PictureRefused",
+    "PicturesBusy",
+    "PostNotFound",
+    "RefreshTokenInvalid",
+    "SectionNotFound",
+    "SectionTaken",
+    "SessionNotFound",
+    "SignupClosed",
+    "StaffRequired",
+    "TokenInvalid",
+    "TooManyAttempts",
+    "UidTaken",
+    "Unauthenticated",
+    "Unavailable",
+    "UnknownHost",
+    "Unprocessable",
+    "UnsupportedBody",
+    "UserNotFound",
+    "WrongPassword",
+    "all_kinds",
+]
+
+
+def all_kinds() -> list[type[AppError]]:
+    """Return every kind of refusal, by status, the general ones first."""
+    found: list[type[AppError]] = []
+    waiting = [AppError]
+    while waiting:
+        kind = waiting.pop(0)
+        found.append(kind)
+        waiting.extend(kind.__subclasses__())
+    return sorted(found, key=lambda kind: kind.status)

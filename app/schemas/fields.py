@@ -1,0 +1,114 @@
+"""Field rules that a person meets, each written once: user names, names, e-mail, passwords.
+
+The JSON API, the forms of the pages, the commands and the old wire check against the same types.
+"""
+
+import re
+import unicodedata
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
+from pydantic_core import PydanticCustomError
+
+MAX_PASSWORD_BYTES = 1024
+RESERVED_UIDS = frozenset(
+    {
+        *("about", "account", "accounts", "admin", "administrator", "anonymous", "api", "auth"),
+        *("docs", "everyone", "help", "home", "invite", "login", "logout", "me", "moderator"),
+        *("null", "official", "operator", "owner", "portfolio", "problems", "reset", "root"),
+        *("security", "session", "sessions", "settings", "setup", "signup", "static", "support"),
+        *("system", "token", "undefined", "webmaster"),
+    }
+)
+
+_UID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_EMAIL = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@"
+    r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+"
+)
+# Cc, Cf, Cs, Co, Cn: controls, bidi and invisible marks, surrogates, unassigned.
+# The two joiners are letters' business in Persian and in Indic scripts.
+_JOINERS = "\u200c\u200d"
+# Invisible, yet letters, marks or symbols to Unicode: fillers of Hangul and Khmer, a blank of
+# Braille, the grapheme joiner.
+_BLANKS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+# As wide as the columns that keep a name and its folded form.
+_MAX_NAME, _MAX_FOLDED_NAME = 100, 300
+# NUL, and halves of characters that are not characters.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """Replace what one of the two databases cannot hold, so that it merely matches nothing."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def fold(text: str) -> str:
+    """Return the form under which two spellings are one: NFKC, then case folded."""
+    return unicodedata.normalize("NFKC", storable(text)).casefold()
+
+
+def _check_uid(uid: str) -> str:
+    if not _UID.fullmatch(uid):
+        raise PydanticCustomError(
+            "uid_characters",
+            "Use letters a to z, digits, and . _ - between them.",
+        )
+    if fold(uid) in RESERVED_UIDS:
+        raise PydanticCustomError("uid_reserved", "That user name is reserved. Try another.")
+    return uid
+
+
+def _check_name(name: str) -> str:
+    for char in name:
+        is_control = unicodedata.category(char)[0] == "C" and char not in _JOINERS
+        if is_control or char in _BLANKS:
+            raise PydanticCustomError(
+                "name_characters", "A name has no control or invisible characters."
+            )
+    name = " ".join(unicodedata.normalize("NFC", name).split())
+    # A mark or a joiner is seen only on a letter, digit, sign or symbol.
+    if not any(unicodedata.category(char)[0] in "LNPS" for char in name):
+        raise PydanticCustomError("name_empty", "Enter a name.")
+    # Some characters become several under NFC, and many when folded.
+    if len(name) > _MAX_NAME or len(fold(name)) > _MAX_FOLDED_NAME:
+        raise PydanticCustomError("name_too_long", "Use at most 100 characters.")
+    return name
+
+
+def _check_email(email: str | None) -> str | None:
+    if email is not None and not _EMAIL.fullmatch(email):
+        raise PydanticCustomError("email", "Enter an e-mail address like name@example.org.")
+    return email
+
+
+def _check_password(password: SecretStr) -> SecretStr:
+    text = password.get_secret_value()
+    if not text:
+        raise PydanticCustomError("password_empty", "Enter a password.")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise PydanticCustomError("password_characters", "Use ordinary characters.") from None
+    if size > MAX_PASSWORD_BYTES:
+        raise PydanticCustomError("password_too_long", "Use at most 1,024 bytes.")
+    return password
+
+
+def _empty_is_none(value: Any) -> Any:
+    return None if value == "" else value
+
+
+Uid = Annotated[str, StringConstraints(min_length=2, max_length=64), AfterValidator(_check_uid)]
+Name = Annotated[str, StringConstraints(max_length=_MAX_NAME), AfterValidator(_check_name)]
+Email = Annotated[
+    Annotated[str, StringConstraints(max_length=254)] | None,
+    BeforeValidator(_empty_is_none),
+    AfterValidator(_check_email),
+]
+Password = Annotated[SecretStr, AfterValidator(_check_password)]
+# What somebody types to find themselves: bounded, not judged, so that odd old names can log in.
+LoginName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+OneTimeToken = Annotated[SecretStr, Field(min_length=1, max_length=100)]
+RoleName = Literal["user", "teacher", "admin"]
