@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.db import Database
-from app.errors import AdminRequired, TokenInvalid
+from app.errors import AdminRequired, StaffRequired, TokenInvalid
 from app.models import Role, SessionKind
 from app.tokens import Claims, Purpose, TokenCodec
 
@@ -46,6 +46,11 @@ class Actor:
         """Raise AdminRequired unless this is an admin or the operator."""
         if not self.is_admin:
             raise AdminRequired
+
+    def require_staff(self) -> None:
+        """Raise StaffRequired unless this is a teacher, an admin or the operator."""
+        if not (self.is_admin or self.role is Role.TEACHER):
+            raise StaffRequired
 
 
 OPERATOR = Actor(is_operator=True, client_address="console")
@@ -87,6 +92,10 @@ class Principal:
     @property
     def is_admin(self) -> bool:
         return self.role is Role.ADMIN
+
+    @property
+    def is_staff(self) -> bool:
+        return self.role in {Role.TEACHER, Role.ADMIN}
 
 
 async def load_principal(

@@ -21,11 +21,17 @@ from app.schemas.accounts import (
     UserUpdate,
 )
 from app.schemas.content import (
+    MemberPublic,
+    MembershipPublic,
+    MembershipUpdate,
     PicturePublic,
+    SectionCreate,
+    SectionPublic,
 )
 from app.schemas.fields import (
     MAX_PASSWORD_BYTES,
     RESERVED_UIDS,
+    Abbreviation,
     Email,
     LoginName,
     Name,
@@ -33,6 +39,7 @@ from app.schemas.fields import (
     Password,
     RoleName,
     Uid,
+    Year,
     fold,
     storable,
 )
@@ -47,10 +54,14 @@ from app.schemas.wire import (
 __all__ = [
     "MAX_PASSWORD_BYTES",
     "RESERVED_UIDS",
+    "Abbreviation",
     "CurrentSession",
     "Email",
     "Login",
     "LoginName",
+    "MemberPublic",
+    "MembershipPublic",
+    "MembershipUpdate",
     "Name",
     "OneTimeLinkPublic",
     "OneTimeToken",
@@ -65,6 +76,8 @@ __all__ = [
     "PublicModel",
     "RefreshRequest",
     "RoleName",
+    "SectionCreate",
+    "SectionPublic",
     "SessionPublic",
     "Token",
     "Uid",
@@ -74,6 +87,7 @@ __all__ = [
     "UserPublic",
     "UserUpdate",
     "WireModel",
+    "Year",
     "fold",
     "storable",
 ]

@@ -35,6 +35,7 @@ _JOINERS = "\u200c\u200d"
 _BLANKS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 # As wide as the columns that keep a name and its folded form.
 _MAX_NAME, _MAX_FOLDED_NAME = 100, 300
+_MAX_ABBREVIATION = 32
 # NUL, and halves of characters that are not characters.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -77,6 +78,16 @@ def _check_name(name: str) -> str:
     return name
 
 
+def _check_abbreviation(abbreviation: str) -> str:
+    abbreviation = _check_name(abbreviation)
+    # It is a part of addresses, where these end a part and `.` and `..` stand for others.
+    if set(abbreviation) & set("/\\?#%") or set(abbreviation) == {"."}:
+        raise PydanticCustomError("abbreviation_characters", "Leave out / \\ ? # and %.")
+    if len(abbreviation) > _MAX_ABBREVIATION or len(fold(abbreviation)) > 3 * _MAX_ABBREVIATION:
+        raise PydanticCustomError("abbreviation_too_long", "Use at most 32 characters.")
+    return abbreviation
+
+
 def _check_email(email: str | None) -> str | None:
     if email is not None and not _EMAIL.fullmatch(email):
         raise PydanticCustomError("email", "Enter an e-mail address like name@example.org.")
@@ -102,6 +113,12 @@ def _empty_is_none(value: Any) -> Any:
 
 Uid = Annotated[str, StringConstraints(min_length=2, max_length=64), AfterValidator(_check_uid)]
 Name = Annotated[str, StringConstraints(max_length=_MAX_NAME), AfterValidator(_check_name)]
+# What a section is called in addresses and lists: `CSA`.
+Abbreviation = Annotated[
+    str, StringConstraints(max_length=_MAX_ABBREVIATION), AfterValidator(_check_abbreviation)
+]
+# The year in which somebody belongs to a section: that of its summer.
+Year = Annotated[int, Field(ge=1900, le=2999)]
 Email = Annotated[
     Annotated[str, StringConstraints(max_length=254)] | None,
     BeforeValidator(_empty_is_none),

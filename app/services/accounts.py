@@ -1,7 +1,5 @@
 """Accounts: sign up, look up, change, disable, delete. Who may see and do what is decided here."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +24,7 @@ from app.principals import Actor
 from app.resources import Resources
 from app.schemas import UserAdminUpdate, UserCreate, UserUpdate, fold
 from app.services import audit, credentials, links
+from app.services.cursors import make_cursor, read_cursor
 
 MAX_PAGE = 100
 
@@ -145,7 +144,7 @@ async def list_users(
     limit = min(limit, MAX_PAGE)
     query = select(User).order_by(col(User.uid_folded)).limit(limit + 1)
     if cursor is not None:
-        query = query.where(User.uid_folded > _read_cursor(cursor))
+        query = query.where(User.uid_folded > read_cursor(cursor))
     if search:
         needle = fold(search)
         query = query.where(
@@ -157,22 +156,7 @@ async def list_users(
     users = (await session.exec(query)).all()
     if len(users) <= limit:
         return UserPage(users, None)
-    return UserPage(users[:limit], _make_cursor(users[limit - 1].uid_folded))
-
-
-def _make_cursor(uid_folded: str) -> str:
-    return base64.urlsafe_b64encode(uid_folded.encode()).rstrip(b"=").decode()
-
-
-def _read_cursor(cursor: str) -> str:
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        uid_folded = text.decode()
-    except (binascii.Error, ValueError):
-        uid_folded = ""
-    if not uid_folded or "\x00" in uid_folded:
-        raise FieldsRefused(FieldError("/cursor", "Use the `next` of an earlier page.", "cursor"))
-    return uid_folded
+    return UserPage(users[:limit], make_cursor(users[limit - 1].uid_folded))
 
 
 async def update_self(session: AsyncSession, actor: Actor, *, changes: UserUpdate) -> User:
