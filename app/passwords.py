@@ -13,12 +13,14 @@ import unicodedata
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import suppress
+from typing import Any, ClassVar, TypeVar
 
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from app.config import Settings
 from app.errors import HashingBusy
+from app.old_hashes import PUBLISHED_PASSWORDS, is_old_hash, matches
 from app.schemas import MAX_PASSWORD_BYTES, fold
 
 with warnings.catch_warnings():
@@ -26,6 +28,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from passlib.context import CryptContext
     from passlib.hash import argon2
+    from passlib.utils.handlers import MinimalHandler
 
     # passlib would load the backend at the first hash, and that is not thread-safe: of eight
     # first logins in a pool seven fail. So it is loaded here, once.
@@ -78,12 +81,31 @@ def _mostly(folded: str, word: str) -> bool:
     return word in folded and len(folded.replace(word, "")) < len(folded) / 2
 
 
+class OldHash(MinimalHandler):
+    """The old servers' formats, as passlib wants them: verified, never made."""
+
+    name: ClassVar[str] = "old_hash"
+    setting_kwds: ClassVar[tuple[str, ...]] = ()
+    context_kwds: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def identify(cls, hash: Any) -> bool:  # noqa: A002  (passlib's name for it)
+        return is_old_hash(hash)
+
+    @classmethod
+    def verify(cls, secret: Any, hash: Any, **_context: Any) -> bool:  # noqa: A002
+        # Compared in any case, so that the time does not tell an old hash.
+        return matches(secret, hash) and secret not in PUBLISHED_PASSWORDS
+
+
 class PasswordHasher:
     """Hashes and verifies in threads of its own; one instance for a running application."""
 
     def __init__(self, settings: Settings) -> None:
         self._context = CryptContext(
-            schemes=["argon2"],
+            schemes=["argon2", OldHash],
+            # The first login makes it anew.
+            deprecated=[OldHash.name],
             argon2__type="ID",
             argon2__memory_cost=settings.argon2_memory_kib,
             argon2__time_cost=settings.argon2_time,
@@ -112,9 +134,10 @@ class PasswordHasher:
     async def verify(self, password: str, known_hash: str | None) -> tuple[bool, str | None]:
         """Compare with a stored hash; the second value is a stronger hash to store, if due.
 
-        With `known_hash` None (no such user, or no password yet), or one that nothing here wrote,
-        the same work is done for nothing, so that the time tells nothing. A password that is too
-        long is wrong without any work, whoever's it is.
+        With `known_hash` None (no such user, or no password yet), or one that nothing here knows,
+        the same work is done for nothing, so that the time tells nothing. A hash of an old server
+        is compared first and costs that much more; docs/importing.md says what that tells. A
+        password that is too long is wrong without any work, whoever's it is.
 
         Raises:
             HashingBusy: too many hashes wait already.
@@ -140,16 +163,23 @@ class PasswordHasher:
 
     def _verify(self, password: str, known_hash: str | None) -> tuple[bool, str | None]:
         if known_hash is not None:
-            try:
-                is_match, stronger = self._context.verify_and_update(
-                    normalise(password), known_hash
-                )
-            except ValueError:  # no format of ours, or a damaged one
-                pass
-            else:
-                return is_match, stronger
+            is_old = is_old_hash(known_hash)
+            with suppress(ValueError):  # no format of ours, or a damaged one
+                is_match = self._matches(password, known_hash, as_typed=is_old)
+                if is_match and self._context.needs_update(known_hash):
+                    return True, self._hash(password)
+                if not is_old:
+                    return is_match, None
+        # Also where an old hash did not match: the cheapest takes no time at all, which would tell.
         self._hash(password)
         return False, None
+
+    def _matches(self, password: str, known_hash: str, *, as_typed: bool) -> bool:
+        spellings = [normalise(password)]
+        if as_typed and password not in spellings:
+            # The old servers hashed what was typed, however it was composed.
+            spellings.append(password)
+        return any(self._context.verify(spelling, known_hash) for spelling in spellings)
 
 
 def _yield_to_others() -> None:

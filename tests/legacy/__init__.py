@@ -1,0 +1,1 @@
+"""The wire of the old servers, and the import of their databases."""
