@@ -10,11 +10,9 @@ from app.models import Role, User
 from app.schemas import (
     RESERVED_UIDS,
     Login,
-    MembershipUpdate,
     OneTimeLinkPublic,
     PasswordReset,
     RefreshRequest,
-    SectionCreate,
     UserAccount,
     UserAdminUpdate,
     UserCreate,
@@ -116,37 +114,6 @@ class TestUid:
         """`/api/v1/users/me` and `/invites` are addresses; nobody may be called like the first."""
         assert {"me", "admin", "api", "login", "token"} <= RESERVED_UIDS
         assert all(fold(uid) == uid for uid in RESERVED_UIDS)
-
-
-class TestSection:
-    @pytest.mark.parametrize("text", ["a/b", "a\\b", "a?", "#1", "5%", ".", ".."])
-    def test_what_an_address_cannot_hold(self, text: str) -> None:
-        body = {"abbreviation": text, "name": "Computer Science"}
-        assert refused(SectionCreate, **body) == {"abbreviation": "abbreviation_characters"}
-
-    def test_abbreviation(self) -> None:
-        rows = {
-            "": "name_empty",
-            "C\x00": "name_characters",
-            "x" * 33: "string_too_long",
-            # Twelve letters each when folded.
-            "\ufdfa" * 9: "abbreviation_too_long",
-        }
-        for text, kind in rows.items():
-            assert refused(SectionCreate, abbreviation=text, name="X") == {"abbreviation": kind}
-        made = SectionCreate(abbreviation=" AP  CS.A ", name="Computer Science")
-        assert made.abbreviation == "AP CS.A"
-
-    def test_unknown_fields(self) -> None:
-        for name in ("id", "abbreviation_folded", "created_at"):
-            body = {"abbreviation": "CSA", "name": "Computer Science", name: 1}
-            assert refused(SectionCreate, **body) == {name: "extra_forbidden"}
-
-    @pytest.mark.parametrize("year", [1899, 3000, -1, 2**40, "2026", 2026.0, True], ids=repr)
-    def test_year(self, year: object) -> None:
-        assert "year" in refused(MembershipUpdate, year=year)
-        assert MembershipUpdate(year=1900).year == 1900
-        assert MembershipUpdate(year=2999).year == 2999
 
 
 class TestName:

@@ -1,12 +1,16 @@
 """Wire models of what people publish and belong to: pictures, sections, groups, channels, posts."""
 
 from datetime import datetime
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from app.schemas.accounts import UserPublic
-from app.schemas.fields import Abbreviation, Name, Year
+from app.schemas.fields import Abbreviation, Name, PageURL, PlainJSON, RowId, Storable, Year
 from app.schemas.wire import PublicModel, WireModel
+
+Title = Annotated[str, StringConstraints(max_length=200), Storable]
+Comment = Annotated[str, StringConstraints(max_length=10_000), Storable]
 
 
 class PicturePublic(PublicModel):
@@ -49,3 +53,40 @@ class MemberPublic(PublicModel):
 
     user: UserPublic
     year: int = Field(examples=[2027])
+
+
+class GroupCreate(WireModel):
+    name: Name = Field(examples=["General"])
+    section_id: RowId | None = None
+
+
+class ChannelCreate(WireModel):
+    """A channel of a group; `attributes` are what front ends keep beside its name."""
+
+    name: Name = Field(examples=["Announcements"])
+    group_id: RowId
+    attributes: Annotated[dict[str, Any], PlainJSON] | None = None
+
+
+class PostCreate(WireModel):
+    """A post in a channel, on a page, or in answer to another post.
+
+    `content` is what front ends keep beside the text: any JSON, short and not deep.
+    """
+
+    title: Title = Field(default="", examples=["A first post"])
+    comment: Comment = Field(default="", examples=["Hello."])
+    content: Annotated[Any, PlainJSON] = None
+    channel_id: RowId | None = None
+    parent_id: RowId | None = None
+    page_url: PageURL | None = Field(default=None, examples=["https://example.org/2026/a"])
+
+
+class PostUpdate(WireModel):
+    """What is to change about a post. Fields left out stay as they are."""
+
+    title: Title = Field(default="", examples=["A first post"])
+    comment: Comment = Field(default="", examples=["Hello."])
+    content: Annotated[Any, PlainJSON] = None
+    channel_id: RowId | None = None
+    page_url: PageURL | None = Field(default=None, examples=["https://example.org/2026/a"])

@@ -3,14 +3,18 @@
 The JSON API, the forms of the pages, the commands and the old wire check against the same types.
 """
 
+import json
 import re
 import unicodedata
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 from pydantic_core import PydanticCustomError
 
 MAX_PASSWORD_BYTES = 1024
+MAX_JSON_BYTES = 16 * 1024
+MAX_JSON_DEPTH = 20
 RESERVED_UIDS = frozenset(
     {
         *("about", "account", "accounts", "admin", "administrator", "anonymous", "api", "auth"),
@@ -107,6 +111,47 @@ def _check_password(password: SecretStr) -> SecretStr:
     return password
 
 
+def _check_storable(text: str) -> str:
+    if storable(text) != text:
+        raise PydanticCustomError("string_unicode", "Use ordinary characters.")
+    return text
+
+
+def _check_page_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        is_page = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        is_page = False
+    # Printable ASCII, as RFC 3986 has it; a browser would overlook a tab or a line break.
+    if not is_page or not re.fullmatch(r"[!-~]+", url):
+        raise PydanticCustomError("page_url", "Enter an address like https://example.org/page.")
+    return url
+
+
+def _check_json(value: Any) -> Any:
+    _check_parts(value, MAX_JSON_DEPTH)
+    try:
+        size = len(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
+    except (TypeError, ValueError):
+        raise PydanticCustomError("json_type", "Use JSON.") from None
+    if size > MAX_JSON_BYTES:
+        raise PydanticCustomError("json_too_long", "Use at most 16 KiB of JSON.")
+    return value
+
+
+def _check_parts(value: Any, deepest: int) -> None:
+    """Refuse text that cannot be kept, and nesting that a reader of it might not bear."""
+    if isinstance(value, str):
+        _check_storable(value)
+    elif isinstance(value, dict | list) and value:
+        if not deepest:
+            raise PydanticCustomError("json_too_deep", "Nest lists and objects at most 20 deep.")
+        parts = [*value, *value.values()] if isinstance(value, dict) else value
+        for part in parts:
+            _check_parts(part, deepest - 1)
+
+
 def _empty_is_none(value: Any) -> Any:
     return None if value == "" else value
 
@@ -129,3 +174,10 @@ Password = Annotated[SecretStr, AfterValidator(_check_password)]
 LoginName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 OneTimeToken = Annotated[SecretStr, Field(min_length=1, max_length=100)]
 RoleName = Literal["user", "teacher", "admin"]
+# Text of any kind that both databases can hold.
+Storable = AfterValidator(_check_storable)
+# Any JSON that is short, not deep, and can be kept by both databases.
+PlainJSON = AfterValidator(_check_json)
+PageURL = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_check_page_url)]
+# What a key of a row can be on both databases.
+RowId = Annotated[int, Field(ge=1, le=2_147_483_647)]
