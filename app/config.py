@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.hosts import read_origin
+from app.patterns import check_entries, find_plain_http
 
 ENV_PREFIX = "PORTFOLIO_"
 ENV_FILE = ".env"
@@ -100,8 +101,10 @@ class Settings(BaseSettings):
     )
     cors_origins: CommaList = Field(
         (),
-        description="Front ends on other origins that may call the API with a login, such as "
-        "`https://name.github.io`, separated by commas. Loopback is allowed in development.",
+        description="Front ends on other origins that may call the API with a login, separated by "
+        "commas: `https://name.github.io`; `https://*.school.org` for every name below that domain "
+        "but not for itself; `http://localhost:*` for every port. Loopback is allowed in "
+        "development.",
     )
     cors: Literal["on", "off"] = Field(
         "on",
@@ -170,18 +173,8 @@ class Settings(BaseSettings):
 
     @field_validator("cors_origins")
     @classmethod
-    def _exact_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        if any("*" in origin for origin in origins):
-            raise ValueError(
-                "CORS_ORIGINS takes exact origins: with a wildcard any page could act as the user."
-            )
-        found = [read_origin(origin) for origin in origins]
-        if None in found:
-            raise ValueError(
-                f"CORS_ORIGINS: entry {found.index(None) + 1} is not an origin. "
-                "Write scheme://host[:port] with no path."
-            )
-        return tuple(origin for origin in found if origin is not None)
+    def _safe_origins(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        return check_entries(entries)
 
     @field_validator("public_url")
     @classmethod
@@ -207,6 +200,12 @@ class Settings(BaseSettings):
         if not self.is_https and not self.allow_http:
             raise UnsafeSettings(
                 "PUBLIC_URL must be https in production. On a closed network set ALLOW_HTTP=true."
+            )
+        plain = None if self.allow_http else find_plain_http(self.cors_origins)
+        if plain is not None:
+            raise UnsafeSettings(
+                f"CORS_ORIGINS: entry {plain} must be https in production: anyone on the network "
+                "can change a page that is not. On a closed network set ALLOW_HTTP=true."
             )
         if "*" in self.allowed_hosts:
             raise UnsafeSettings("ALLOWED_HOSTS must name hosts in production, not `*`.")

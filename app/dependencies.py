@@ -21,8 +21,10 @@ from app.errors import (
     TokenInvalid,
     Unauthenticated,
 )
+from app.hosts import is_loopback
 from app.incoming import (
     get_actor,
+    get_notices,
     get_resources,
     get_visit,
     read_bearer,
@@ -234,6 +236,7 @@ class CookieSession:
         self._codec = resources.codec
         self._visit = visit
         self._previous = previous
+        self._notices = get_notices(request)
 
     async def open(self, session: AsyncSession, actor: Actor, user: User) -> UserSession:
         """Open a session for a user who has just proved it, in place of the present one."""
@@ -264,6 +267,8 @@ class CookieSession:
             expires_at=user_session.expires_at,
         )
         profile = CookieProfile(user_session.cookie_profile)
+        if profile is CookieProfile.HTTP and not is_loopback(self._visit.hostname):
+            self._notices.warn_of_plain_http(self._visit.hostname)
         # In place of a renewal that may be queued: one answer sets a cookie once.
         self._request.state.cookies[:] = [set_cookie(profile, token, life)]
 

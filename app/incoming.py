@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 from app.config import Settings
 from app.cookies import Visit, read_cookies
 from app.errors import TokenInvalid
+from app.notices import Notices
 from app.observability import request_id
 from app.principals import Actor, Principal
 from app.resources import Resources
@@ -28,6 +29,10 @@ def get_settings(request: HTTPConnection) -> Settings:
 
 def get_resources(request: HTTPConnection) -> Resources:
     return cast("Resources", request.app.state.resources)
+
+
+def get_notices(request: HTTPConnection) -> Notices:
+    return cast("Notices", request.app.state.notices)
 
 
 def get_visit(request: HTTPConnection) -> Visit:

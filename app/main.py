@@ -27,10 +27,12 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from app import __version__, legacy, openapi
 from app.assets import Assets
 from app.config import Settings
+from app.cors import CORS, Preflights
 from app.error_handlers import respond
 from app.errors import AppError
 from app.locks import only_server
-from app.middleware import CORS, ConditionalGet, RequestContext, RequestGuard, SecurityHeaders
+from app.middleware import ConditionalGet, RequestContext, RequestGuard, SecurityHeaders
+from app.notices import Notices
 from app.origins import OriginPolicy
 from app.resources import open_resources
 from app.routers import auth, pages, static, system, users
@@ -60,7 +62,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the application for some settings; without any, for those of the environment."""
     settings = settings or Settings()
-    policy = OriginPolicy(settings)
+    policy, notices = OriginPolicy(settings), Notices(settings)
     app = FastAPI(
         title=settings.site_name,
         summary="The backend of portfolio sites.",
@@ -82,14 +84,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ),
         middleware=[
             Middleware(SecurityHeaders, is_https=settings.is_https),
-            *([Middleware(CORS, policy=policy)] if settings.cors == "on" else []),
+            Middleware(CORS, policy=policy, notices=notices)
+            if settings.cors == "on"
+            else Middleware(Preflights, policy=policy),
             Middleware(RequestContext, respond=respond),
-            Middleware(RequestGuard, settings=settings, policy=policy),
+            Middleware(RequestGuard, settings=settings, policy=policy, notices=notices),
             Middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes),
             Middleware(ConditionalGet),
         ],
     )
     app.state.settings = settings
+    app.state.notices = notices
     # What answers errors in another shape at some addresses; see error_handlers.respond.
     app.state.dialects = []
     # Outside production a changed file shows at the next request, without a restart.

@@ -1,8 +1,8 @@
 """Pure ASGI middleware: what every request and answer gets, whatever route it meets.
 
-main.py adds them in this order, outermost first: SecurityHeaders; CORS, so that even a crash
-carries its headers; RequestContext, which turns every exception into an answer; RequestGuard, which
-refuses wrong hosts, oversized bodies and other sites' writes; ConditionalGet.
+main.py adds them in this order, outermost first: SecurityHeaders; those of cors.py, so that even a
+crash carries their headers; RequestContext, which turns every exception into an answer;
+RequestGuard, which refuses wrong hosts, oversized bodies and other sites' writes; ConditionalGet.
 """
 
 import hashlib
@@ -16,68 +16,26 @@ from typing import Any
 from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.config import Settings
 from app.cookies import Visit
 from app.errors import BadRequest, BodyTooLarge, CrossOriginRefused, UnknownHost
 from app.incoming import get_visit
+from app.notices import Notices
 from app.observability import request_id
 from app.origins import OriginPolicy
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 access_log = logging.getLogger("portfolio.access")
 error_log = logging.getLogger("portfolio.error")
-security_log = logging.getLogger("portfolio.security")
 
 _ASCII = "".join(map(chr, range(128)))
 _MAX_LENGTH_DIGITS = 18
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,32}")
 _CSP_NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-
-
-class CORS(CORSMiddleware):
-    """Starlette's, asking our origin policy, for the API and the files that other sites load.
-
-    An origin that is not allowed gets none of the headers, not even those that tell about others.
-    """
-
-    def __init__(self, app: ASGIApp, policy: OriginPolicy) -> None:
-        super().__init__(
-            app,
-            allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"),
-            allow_headers=("*",),
-            allow_credentials=True,
-            expose_headers=("Location", "Retry-After", "X-Request-ID"),
-        )
-        self._policy = policy
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._policy.covers(scope["path"]):
-            await super().__call__(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
-
-    def is_allowed_origin(self, origin: str) -> bool:
-        return self._policy.allows(origin)
-
-    def preflight_response(self, request_headers: Headers) -> Response:
-        if self.is_allowed_origin(request_headers["origin"]):
-            return super().preflight_response(request_headers)
-        headers = {"Vary": "Origin"}
-        return PlainTextResponse("This origin is not allowed here.", 403, headers)
-
-    async def send(self, message: Message, send: Send, request_headers: Headers) -> None:
-        origin = request_headers.get("origin")
-        if origin is None or self.is_allowed_origin(origin):
-            await super().send(message, send, request_headers)
-            return
-        if message["type"] == "http.response.start":
-            MutableHeaders(scope=message).add_vary_header("Origin")
-        await send(message)
 
 
 class SecurityHeaders:
@@ -188,11 +146,14 @@ class RequestGuard:
     cookies is checked too, so that no page can log a visitor in to somebody else's account.
     """
 
-    def __init__(self, app: ASGIApp, *, settings: Settings, policy: OriginPolicy) -> None:
+    def __init__(
+        self, app: ASGIApp, *, settings: Settings, policy: OriginPolicy, notices: Notices
+    ) -> None:
         self.app = app
         self._hosts = settings.hosts if settings.is_production else None
         self._max_body = settings.max_body_bytes
         self._policy = policy
+        self._notices = notices
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -217,11 +178,13 @@ class RequestGuard:
             return
         if visit.fetch_site is None and (visit.origin is None or visit.is_same_origin):
             return
-        if visit.origin and self._policy.covers(path) and self._policy.allows(visit.origin):
+        is_allowed = bool(visit.origin) and self._policy.allows(visit.origin or "")
+        if is_allowed and self._policy.covers(path):
             return
-        security_log.warning(
-            "Refused a write from another origin", extra={"origin": visit.origin, "path": path}
-        )
+        if visit.origin and not is_allowed:
+            self._notices.refuse_origin(visit.origin, path)
+        else:
+            self._notices.refuse_write(visit.origin, path)
         raise CrossOriginRefused
 
 

@@ -1,44 +1,54 @@
 """Which front ends on other origins may call the API with somebody's login.
 
 One policy behind CORS (what a browser lets a page read) and behind the refusal of other sites'
-writes (what a page may do), so that the two cannot drift apart.
+writes (what a page may do), so that the two cannot drift apart; and which setting would allow an
+origin that is refused.
 """
 
-from urllib.parse import urlsplit
-
 from app.config import Settings
-from app.hosts import is_loopback
+from app.hosts import is_loopback, split_origin
+from app.patterns import find_plain_http, read_pattern
 
 # The server's own pages are for people on this origin; other sites call the API.
 COVERED = ("/api/", "/static/", "/openapi.json")
 
 
 class OriginPolicy:
-    """The origins of CORS_ORIGINS, and outside production every loopback origin on any port."""
+    """The entries of CORS_ORIGINS, and outside production every loopback origin on any port."""
 
     def __init__(self, settings: Settings) -> None:
-        self._exact = frozenset(settings.cors_origins)
+        self._exact = frozenset(entry for entry in settings.cors_origins if "*" not in entry)
+        patterns = (read_pattern(entry) for entry in settings.cors_origins if "*" in entry)
+        self._patterns = tuple(pattern for pattern in patterns if pattern is not None)
         self._allow_loopback = not settings.is_production
 
     def allows(self, origin: str) -> bool:
         """Whether pages of this origin may act for their visitor. `null` never may."""
         if origin in self._exact:
             return True
-        if not self._allow_loopback:
+        parts = split_origin(origin)
+        if parts is None:
             return False
-        try:
-            parts = urlsplit(origin)
-            is_origin = origin == f"{parts.scheme}://{parts.netloc}" and "@" not in parts.netloc
-            # Reading the port raises where there is none: `localhost:80.evil.example` has a host.
-            return (
-                is_origin
-                and parts.port != 0
-                and parts.scheme in {"http", "https"}
-                and is_loopback(parts.hostname or "")
-            )
-        except ValueError:
-            return False
+        if self._allow_loopback and is_loopback(parts.host):
+            return True
+        return any(pattern.matches(parts) for pattern in self._patterns)
 
     def covers(self, path: str) -> bool:
         """Whether this path is for other origins at all."""
         return path.startswith(COVERED)
+
+
+def extend_setting(settings: Settings, origin: str) -> str:
+    """Return CORS_ORIGINS as it would have to be for one more origin."""
+    return f"CORS_ORIGINS={','.join((*settings.cors_origins, origin))}"
+
+
+def advise(settings: Settings, origin: str) -> str:
+    """Say in a sentence what would allow an origin that is refused."""
+    parts = split_origin(origin)
+    if parts is None:
+        return "Nothing can allow it: open the page from a web server and not from a file."
+    if find_plain_http((origin,)) and settings.is_production and not settings.allow_http:
+        setting = extend_setting(settings, str(parts._replace(scheme="https")))
+        return f"Serve that page over https, then set {setting} and start the server again."
+    return f"To allow it, set {extend_setting(settings, origin)} and start the server again."

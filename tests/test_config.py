@@ -112,11 +112,28 @@ class TestSecretKey:
 
 
 class TestOrigins:
+    """What a pattern may be is in test_patterns.py; here, that settings ask."""
+
     @pytest.mark.parametrize("origins", ["*", "https://*.github.io", "https://a.b, *"])
-    def test_wildcard(self, origins: str) -> None:
-        assert refusal(cors_origins=origins) == (
-            "CORS_ORIGINS takes exact origins: with a wildcard any page could act as the user."
+    def test_pattern_that_a_stranger_could_fill(self, origins: str) -> None:
+        place = origins.count(",") + 1
+        assert refusal(cors_origins=origins).startswith(f"CORS_ORIGINS: entry {place} ")
+
+    @pytest.mark.parametrize(
+        "plain", ["http://*.school.org", "http://a.school.org:*", "http://a.b"]
+    )
+    def test_plain_http_in_production(self, plain: str) -> None:
+        origins = f"https://*.school.org,{plain}"
+        assert refusal(**PRODUCTION, cors_origins=origins) == (
+            "CORS_ORIGINS: entry 2 must be https in production: anyone on the network can change a "
+            "page that is not. On a closed network set ALLOW_HTTP=true."
         )
+        assert make(**PRODUCTION, cors_origins=origins, allow_http=True).cors_origins[1] == plain
+        assert make(cors_origins=origins).cors_origins[1] == plain
+
+    def test_this_machine_in_production(self) -> None:
+        settings = make(**PRODUCTION, cors_origins="http://localhost:*,http://127.0.0.1:4100")
+        assert settings.cors_origins == ("http://localhost:*", "http://127.0.0.1:4100")
 
     @pytest.mark.parametrize(
         "origin",

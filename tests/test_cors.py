@@ -97,6 +97,66 @@ class TestRefusedOrigins:
                 assert (await preflight(client, SESSION, origin)).status_code == 403
 
 
+class TestAllowedByAPattern:
+    @pytest.mark.parametrize(
+        "settings_changes",
+        [{**PRODUCTION, "cors_origins": "https://*.school.org,https://*.school.org:8443"}],
+        ids=["pattern"],
+    )
+    async def test_gets_its_own_name_and_no_other(self, app: FastAPI) -> None:
+        async with visitor(app, base_url="https://api.school.org") as client:
+            for origin in ["https://school.org", "https://a.school.org.evil.example"]:
+                assert not cors_headers(await client.get(SESSION, headers={"Origin": origin}))
+                assert (await preflight(client, SESSION, origin)).status_code == 403
+            for origin in ["https://www.school.org", "https://a.b.school.org:8443"]:
+                answer = await client.get(SESSION, headers={"Origin": origin})
+                assert cors_headers(answer)["access-control-allow-origin"] == [origin]
+                assert answer.headers.get_list("Vary") == ["Origin"]
+                assert (await preflight(client, SESSION, origin)).status_code == 200
+
+
+OFF = pytest.mark.parametrize("settings_changes", [{"cors": "off"}], ids=["cors off"])
+
+
+@OFF
+class TestLeftToAProxy:
+    """CORS=off: the proxy adds the headers, and may hand the browser's question on."""
+
+    async def test_preflight_of_any_address_and_origin(self, client: httpx.AsyncClient) -> None:
+        for path in [SESSION, "/api/id", "/api/users/", "/api/nothing", "/static/app.css"]:
+            for origin in [FRONT_END, "https://evil.example", "null"]:
+                answer = await preflight(client, path, origin)
+                assert answer.status_code == 204, path
+                assert answer.content == b"", path
+                assert not cors_headers(answer), path
+                assert "Set-Cookie" not in answer.headers, path
+
+    async def test_question_that_the_proxy_has_taken_apart(self, client: httpx.AsyncClient) -> None:
+        assert (await client.options(SESSION)).status_code == 204
+
+    async def test_no_answer_has_headers(self, people: People, app: FastAPI) -> None:
+        crash_at(app, "/api/crash")
+        ada = await people.create_and_log_in("ada")
+        for path in [SESSION, "/api/v1/users/nobody", "/api/crash"]:
+            assert not cors_headers(await ada.get(path, headers={"Origin": FRONT_END})), path
+
+    async def test_pages_answer_as_before(self, client: httpx.AsyncClient) -> None:
+        assert (await preflight(client, "/login", FRONT_END)).status_code == 405
+
+    async def test_writes_are_still_refused(self, people: People) -> None:
+        ada = await people.create_and_log_in("ada")
+        headers = {"Origin": "https://evil.example"}
+        answer = await ada.patch("/api/v1/users/me", json={"name": "X"}, headers=headers)
+        assert answer.status_code == 403
+        assert (await ada.get("/api/v1/users/me")).json()["name"] == "Ada"
+
+    async def test_writes_of_an_allowed_origin_are_taken(self, people: People) -> None:
+        ada = await people.create_and_log_in("ada")
+        headers = {"Origin": FRONT_END}
+        answer = await ada.patch("/api/v1/users/me", json={"name": "X"}, headers=headers)
+        assert answer.status_code == 200
+
+
 class TestAllowedOrigins:
     async def test_on_loopback(self, client: httpx.AsyncClient) -> None:
         for origin in [
@@ -167,6 +227,16 @@ class TestAllowedOrigins:
             assert headers["access-control-allow-headers"] == [asked], path
             methods = headers["access-control-allow-methods"][0].split(", ")
             assert {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"} <= set(methods), path
+
+    @pytest.mark.parametrize("path", ["/api/crash", "/api/v1/crash"])
+    async def test_on_a_crash_of_the_old_wire_too(self, app: FastAPI, path: str) -> None:
+        crash_at(app, path)
+        async with visitor(app) as client:
+            answer = await client.post(path, headers={"Origin": FRONT_END})
+        assert answer.status_code == 500
+        assert "secret" not in answer.text
+        assert cors_headers(answer)["access-control-allow-origin"] == [FRONT_END]
+        assert answer.headers.get_list("Vary") == ["Origin"]
 
     async def test_without_an_origin_there_are_no_headers(self, client: httpx.AsyncClient) -> None:
         assert not cors_headers(await client.get(SESSION))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.hosts import is_loopback, read_origin
+from app.hosts import Origin, is_address, is_loopback, read_origin, split_origin
 
 
 class TestReadOrigin:
@@ -22,6 +22,7 @@ class TestReadOrigin:
             ),
             *("https://a.b/x", "https://a.b?x", "https://a.b#x", "https://user@a.b", "https://a b"),
             *("https://a.b:", "https://a.b:x", "https://a.b:123456", "https://[", "https://[::1"),
+            *("https://a.b:0", "https://a.b:65536", "https://a.b:08", "https://\u212a.org"),
             *("https://a.b\n", " https://a.b", "https://\u00e9.b", "https://a.b\\c", "https://a,b"),
         ],
     )
@@ -62,3 +63,34 @@ class TestIsLoopback:
     )
     def test_this_machine(self, host: str) -> None:
         assert is_loopback(host)
+
+
+class TestSplitOrigin:
+    @pytest.mark.parametrize(
+        "text",
+        ["null", "", "HTTPS://a.b", "https://A.b", "https://a.b:443", "http://a.b:80", "a.b"],
+    )
+    def test_what_browsers_do_not_write(self, text: str) -> None:
+        assert split_origin(text) is None
+
+    @pytest.mark.parametrize(
+        ("text", "parts"),
+        [
+            ("https://a.b", ("https", "a.b", "")),
+            ("http://a.b:443", ("http", "a.b", ":443")),
+            ("http://[::1]:4100", ("http", "[::1]", ":4100")),
+        ],
+    )
+    def test_takes_it_apart(self, text: str, parts: tuple[str, str, str]) -> None:
+        assert split_origin(text) == Origin(*parts)
+        assert str(Origin(*parts)) == text
+
+
+class TestIsAddress:
+    @pytest.mark.parametrize("host", ["localhost", "a.b", "1.a", "0x7f.a", "127-0-0-1.a", "x0"])
+    def test_names(self, host: str) -> None:
+        assert not is_address(host)
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "127.1", "2130706433", "0x7f", "a.1"])
+    def test_numbers(self, host: str) -> None:
+        assert is_address(host)

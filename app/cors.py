@@ -1,0 +1,82 @@
+"""CORS: what a browser lets pages of other origins read, and its question before they call.
+
+`CORS=on` takes CORS, `CORS=off` takes Preflights: a reverse proxy adds the headers then, and may
+hand the browser's question on.
+"""
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.incoming import get_visit
+from app.notices import Notices
+from app.origins import OriginPolicy
+
+
+class CORS(CORSMiddleware):
+    """Starlette's, asking our origin policy, for the API and the files that other sites load.
+
+    An origin that is not allowed gets none of the headers, not even those that tell about others.
+    """
+
+    def __init__(self, app: ASGIApp, *, policy: OriginPolicy, notices: Notices) -> None:
+        super().__init__(
+            app,
+            allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"),
+            allow_headers=("*",),
+            allow_credentials=True,
+            expose_headers=("Location", "Retry-After", "X-Request-ID"),
+        )
+        self._policy = policy
+        self._notices = notices
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._policy.covers(scope["path"]):
+            self._look_at(Request(scope))
+            await super().__call__(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def _look_at(self, request: Request) -> None:
+        origin = request.headers.get("origin")
+        if origin is None or self._policy.allows(origin):
+            return
+        # A browser names our own pages' origin too, with every write.
+        is_ours = request.headers.get("sec-fetch-site") == "same-origin"
+        if not is_ours and not get_visit(request).is_same_origin:
+            self._notices.refuse_origin(origin, request.scope["path"])
+
+    def is_allowed_origin(self, origin: str) -> bool:
+        return self._policy.allows(origin)
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        if self.is_allowed_origin(request_headers["origin"]):
+            return super().preflight_response(request_headers)
+        headers = {"Vary": "Origin"}
+        return PlainTextResponse("This origin is not allowed here.", 403, headers)
+
+    async def send(self, message: Message, send: Send, request_headers: Headers) -> None:
+        origin = request_headers.get("origin")
+        if origin is None or self.is_allowed_origin(origin):
+            await super().send(message, send, request_headers)
+            return
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).add_vary_header("Origin")
+        await send(message)
+
+
+class Preflights:
+    """Answers OPTIONS for the API and the files with nothing: no login, no redirect, no headers."""
+
+    def __init__(self, app: ASGIApp, *, policy: OriginPolicy) -> None:
+        self.app = app
+        self._policy = policy
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_question = scope["type"] == "http" and scope["method"] == "OPTIONS"
+        if is_question and self._policy.covers(scope["path"]):
+            await Response(status_code=204)(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
