@@ -119,12 +119,19 @@ def migrate() -> None:
 
 
 @cli.command("doctor")
-def run_doctor() -> None:
+def run_doctor(
+    origin: Annotated[
+        str | None, typer.Option(help="A front end's address: say what its logins will meet.")
+    ] = None,
+) -> None:
     """Look at versions, files, settings, database and origins, and say what to do."""
     with _one_sentence():
         settings = Settings()
     heading, bad = "", 0
-    for finding in doctor.examine(settings):
+    found = (
+        doctor.examine(settings) if origin is None else doctor.examine_front_end(settings, origin)
+    )
+    for finding in found:
         if finding.heading != heading:
             heading = finding.heading
             typer.secho(f"\n{heading}", bold=True)

@@ -1,19 +1,12 @@
-"""What `portfolio doctor` looks at: versions, files, settings, database, origins, the server.
-
-Each finding is a fact with a verdict; whatever is not well says what to do. Nothing is changed, and
-no secret is shown.
-"""
+"""The instance itself: versions, files, settings, database, origins, whether a server answers."""
 
 import platform
 import sqlite3
 import ssl
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
@@ -21,8 +14,10 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.config import Settings, unknown_settings
-from app.cookies import CookieProfile, Visit, choose_profile
-from app.hosts import is_loopback
+from app.doctor.findings import Finding, Verdict
+from app.doctor.front_end import judge
+from app.hosts import is_loopback, read_origin, split_origin
+from app.outlook import foresee
 from app.startup import OTHERS, CannotStart, read_standing
 
 # The first releases in which a commit cannot be lost at the end of a checkpoint.
@@ -34,23 +29,6 @@ PACKAGES = (
 # Where people keep static sites while they write them; checked in development beside CORS_ORIGINS.
 USUAL_ORIGINS = ("http://localhost:4100", "http://127.0.0.1:4100")
 ASK_TIMEOUT = 2.0
-
-
-class Verdict(StrEnum):
-    FINE = "ok"
-    NOTE = "note"
-    BAD = "problem"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One fact, under a heading, with what to do about it if it is not well."""
-
-    heading: str
-    name: str
-    value: str
-    verdict: Verdict = Verdict.FINE
-    advice: str = ""
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -171,31 +149,15 @@ def _origins(settings: Settings) -> Iterator[Finding]:
         yield _origin(settings, origin)
 
 
-def _origin(settings: Settings, origin: str) -> Finding:
-    own = urlsplit(settings.base_url)
-    profile = choose_profile(Visit(scheme=own.scheme, host=own.netloc, origin=origin))
-    verdict, advice = _OUTLOOK[profile]
-    if profile is CookieProfile.HTTP and not is_loopback(own.hostname or ""):
+def _origin(settings: Settings, address: str) -> Finding:
+    origin = split_origin(read_origin(address) or "")
+    if origin is None:  # a pattern, or PORT=0
+        return Finding("Origins", address, "allowed" if "*" in address else "no port yet")
+    outlook = foresee(settings, origin)
+    verdict, advice = judge(outlook)
+    if origin == outlook.server and origin.scheme == "http" and not is_loopback(origin.host):
         verdict, advice = Verdict.NOTE, "Plain http: anyone on the network can read the login."
-    return Finding("Origins", origin, profile.attributes, verdict, advice)
-
-
-# What was measured in Chromium 156, Firefox 153 and WebKitGTK 2.50.
-_OUTLOOK = {
-    CookieProfile.HTTPS: (Verdict.FINE, "Every browser sends it back."),
-    CookieProfile.HTTP: (Verdict.FINE, "Every browser sends it back."),
-    CookieProfile.HTTPS_CROSS_SITE: (
-        Verdict.NOTE,
-        "Another site: browsers that refuse third-party cookies need a Bearer token.",
-    ),
-    CookieProfile.LOOPBACK_CROSS_SITE: (
-        Verdict.NOTE,
-        (
-            "Another site (localhost and 127.0.0.1 are two): Chromium and Firefox send it back, "
-            "Safari needs a Bearer token. Use the same host name on both sides."
-        ),
-    ),
-}
+    return Finding("Origins", address, outlook.attributes, verdict, advice)
 
 
 def _running_server(settings: Settings) -> Finding:

@@ -1,0 +1,192 @@
+"""What the running server answers a front end, asked through PUBLIC_URL as a browser asks it.
+
+Proxies are found out here: headers twice or none, OPTIONS refused or redirected, https that the
+server does not see, certificates that browsers refuse. Nothing on the server is changed.
+"""
+
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from app.config import Settings
+from app.cookies import SECURE_COOKIE_NAME
+from app.doctor.findings import Finding, Verdict
+from app.observability import escape
+from app.outlook import Outlook, Relation, doubt_proxy
+
+TIMEOUT = 5.0
+MAX_DRIFT = 30.0
+SESSION, LOGOUT = "/api/v1/auth/session", "/api/v1/auth/logout"
+HEADING = "Answers"
+
+_ALLOW = "access-control-allow-"
+_ASKED_METHOD, _ASKED_HEADERS = "PUT", "authorization,content-type,x-origin"
+
+
+def ask_server(settings: Settings, outlook: Outlook) -> Iterator[Finding]:
+    """Ask as the front end's browser would, and look at what comes back."""
+    origin = str(outlook.origin)
+    question = {
+        "Origin": origin,
+        "Access-Control-Request-Method": _ASKED_METHOD,
+        "Access-Control-Request-Headers": _ASKED_HEADERS,
+    }
+    try:
+        with httpx.Client(base_url=settings.base_url, timeout=TIMEOUT) as client:
+            preflight = client.options(SESSION, headers=question)
+            answer = client.get(SESSION, headers={"Origin": origin})
+            # Without a login it does nothing but remove our cookie, under the name for the scheme
+            # that the server sees.
+            farewell = client.post(LOGOUT)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        yield _no_answer(settings, error)
+        return
+    except UnicodeError:
+        yield Finding(
+            HEADING, settings.base_url, "cannot be asked", Verdict.NOTE, "Check PUBLIC_URL."
+        )
+        return
+    yield from _look_at_answer(answer)
+    if outlook.is_allowed and outlook.relation is not Relation.SAME_ORIGIN:
+        yield from _look_at_preflight(preflight)
+        yield _look_at_headers(settings, "CORS on preflights", preflight, origin)
+        yield _look_at_headers(settings, "CORS on answers", answer, origin)
+    yield _look_at_scheme(outlook, farewell)
+    doubt = doubt_proxy(settings)
+    believed = settings.trusted_proxies or "none"
+    verdict = Verdict.NOTE if doubt else Verdict.FINE
+    yield Finding(HEADING, "proxies believed", believed, verdict, doubt)
+    yield _look_at_clock(answer)
+
+
+def _no_answer(settings: Settings, error: Exception) -> Finding:
+    trouble = _explain_tls(error)
+    if trouble:
+        return Finding(HEADING, settings.base_url, "TLS fails", Verdict.BAD, trouble)
+    advice = "Start it with `portfolio serve`. If it runs, check PUBLIC_URL, DNS and the proxy."
+    return Finding(HEADING, settings.base_url, "no answer", Verdict.NOTE, advice)
+
+
+# By OpenSSL's numbers (x509_vfy.h).
+_CERTIFICATE = {
+    9: "The certificate is not valid yet. Is the clock right on both machines?",
+    10: "The certificate has expired. Renew it.",
+    18: "The certificate is signed by itself; browsers refuse it. Get one from a public authority.",
+    19: "The certificate's authority is unknown to browsers. Get one from a public authority.",
+    20: "The certificate's chain is not whole. Let the proxy send all of it (fullchain.pem).",
+    21: "The certificate's chain is not whole. Let the proxy send all of it (fullchain.pem).",
+    62: "The certificate is for another name. Get one for the host of PUBLIC_URL.",
+    64: "The certificate is for another address. Get one for the host of PUBLIC_URL.",
+}
+
+
+def _explain_tls(error: BaseException | None) -> str:
+    """Say in words what is wrong with TLS, if that is the cause of an error; else nothing."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            known = _CERTIFICATE.get(error.verify_code)
+            return known or f"The certificate is refused: {error.verify_message}."
+        if isinstance(error, ssl.SSLError):
+            return (
+                "No TLS is spoken there. PUBLIC_URL says https: let the proxy end it at that port."
+            )
+        error = error.__cause__ or error.__context__
+    return ""
+
+
+def _look_at_answer(answer: httpx.Response) -> Iterator[Finding]:
+    """Look for an answer of ours: 401, because nobody is logged in."""
+    name = f"GET {SESSION}"
+    if answer.is_redirect:
+        to = escape(answer.headers["location"])
+        advice = f"It leads to {to}. Set PUBLIC_URL to where the server answers without that."
+        yield Finding(HEADING, name, f"HTTP {answer.status_code}", Verdict.BAD, advice)
+    elif "unknown-host" in answer.text and answer.status_code == httpx.codes.BAD_REQUEST:
+        advice = "The proxy changes the Host header. Let it pass that on as it came."
+        yield Finding(HEADING, name, "HTTP 400, unknown host", Verdict.BAD, advice)
+    elif answer.status_code != httpx.codes.UNAUTHORIZED:
+        advice = (
+            "This server would answer 401. Check that PUBLIC_URL leads here, and the proxy's log."
+        )
+        yield Finding(HEADING, name, f"HTTP {answer.status_code}", Verdict.BAD, advice)
+
+
+def _look_at_preflight(preflight: httpx.Response) -> Iterator[Finding]:
+    name = f"OPTIONS {SESSION}"
+    if not preflight.is_success:
+        advice = "Browsers ask this before every call. Let the proxy pass OPTIONS on to the server."
+        yield Finding(HEADING, name, f"HTTP {preflight.status_code}", Verdict.BAD, advice)
+        return
+    missing = [
+        asked
+        for header, wanted in ((f"{_ALLOW}headers", _ASKED_HEADERS), (f"{_ALLOW}methods", "put"))
+        for asked in wanted.split(",")
+        if asked not in _split(preflight, header)
+    ]
+    if missing:
+        advice = "Front ends need these in Access-Control-Allow-Headers and -Methods."
+        yield Finding(HEADING, name, f"without {', '.join(missing)}", Verdict.BAD, advice)
+
+
+def _split(answer: httpx.Response, name: str) -> list[str]:
+    """Return the values of a header, however many lines it has."""
+    lines = answer.headers.get_list(name)
+    return [value.strip().lower() for line in lines for value in line.split(",")]
+
+
+def _look_at_headers(settings: Settings, name: str, answer: httpx.Response, origin: str) -> Finding:
+    allowed, credentials = _split(answer, f"{_ALLOW}origin"), _split(answer, f"{_ALLOW}credentials")
+    if not allowed:
+        return Finding(HEADING, name, "no headers", Verdict.BAD, _WHY_NONE[settings.cors])
+    if len(allowed) > 1 or len(credentials) > 1:
+        return Finding(
+            HEADING, name, f"{max(len(allowed), len(credentials))} times", Verdict.BAD, _TWICE
+        )
+    if allowed != [origin]:
+        written = escape(allowed[0])
+        advice = f"A proxy writes {written}. With a login browsers take the exact origin only."
+        return Finding(HEADING, name, "for another origin", Verdict.BAD, advice)
+    if credentials != ["true"]:
+        advice = "Without Access-Control-Allow-Credentials: true browsers hide the answer."
+        return Finding(HEADING, name, "without credentials", Verdict.BAD, advice)
+    if "origin" not in _split(answer, "vary"):
+        advice = "Without Vary: Origin a cache may hand one site's answer to another."
+        return Finding(HEADING, name, "without Vary", Verdict.NOTE, advice)
+    return Finding(HEADING, name, "once, for this origin")
+
+
+_TWICE = "Browsers refuse two copies. Take the proxy's out, or set CORS=off and keep the proxy's."
+_WHY_NONE = {
+    "on": "The proxy takes them away or answers by itself. Let it pass the server's headers on.",
+    "off": "CORS=off leaves them to the proxy, and it adds none. Set CORS=on.",
+}
+
+
+def _look_at_scheme(outlook: Outlook, farewell: httpx.Response) -> Finding:
+    """Compare the scheme that the server sees with that of PUBLIC_URL."""
+    cookies = farewell.headers.get_list("set-cookie")
+    if not cookies:
+        return Finding(HEADING, "scheme seen", "not known", Verdict.NOTE, "No cookie was removed.")
+    seen = "https" if cookies[0].startswith(SECURE_COOKIE_NAME) else "http"
+    if seen == outlook.server.scheme:
+        return Finding(HEADING, "scheme seen", seen)
+    advice = (
+        f"PUBLIC_URL is {outlook.server.scheme}. Let the proxy pass Host on as it came, and set "
+        "X-Forwarded-Proto and TRUSTED_PROXIES."
+    )
+    return Finding(HEADING, "scheme seen", seen, Verdict.BAD, advice)
+
+
+def _look_at_clock(answer: httpx.Response) -> Finding:
+    try:
+        theirs = parsedate_to_datetime(answer.headers.get("date", ""))
+    except ValueError:
+        return Finding(HEADING, "clock", "not told")
+    drift = abs((datetime.now(UTC) - theirs.astimezone(UTC)).total_seconds())
+    if drift <= MAX_DRIFT:
+        return Finding(HEADING, "clock", "agrees with this machine's")
+    advice = "Logins end by the server's clock. Set both with NTP."
+    return Finding(HEADING, "clock", f"{drift:.0f} s apart", Verdict.NOTE, advice)
