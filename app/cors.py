@@ -4,21 +4,26 @@
 hand the browser's question on.
 """
 
+from functools import partial
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.assets import PREFIX
 from app.incoming import get_visit
 from app.notices import Notices
 from app.origins import OriginPolicy
 
 
 class CORS(CORSMiddleware):
-    """Starlette's, asking our origin policy, for the API and the files that other sites load.
+    """Starlette's, asking our origin policy, for the API; and the files for everybody.
 
     An origin that is not allowed gets none of the headers, not even those that tell about others.
+    The files hold nobody's data: they say `*`, without credentials, to all alike. So also a page
+    that is refused loads portfolio.js, which then says why.
     """
 
     def __init__(self, app: ASGIApp, *, policy: OriginPolicy, notices: Notices) -> None:
@@ -33,11 +38,13 @@ class CORS(CORSMiddleware):
         self._notices = notices
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._policy.covers(scope["path"]):
+        if scope["type"] != "http" or not self._policy.covers(scope["path"]):
+            await self.app(scope, receive, send)
+        elif scope["path"].startswith(PREFIX) and scope["method"] in {"GET", "HEAD"}:
+            await self.app(scope, receive, partial(_send_to_everybody, send))
+        else:
             self._look_at(Request(scope))
             await super().__call__(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
 
     def _look_at(self, request: Request) -> None:
         origin = request.headers.get("origin")
@@ -65,6 +72,12 @@ class CORS(CORSMiddleware):
         if message["type"] == "http.response.start":
             MutableHeaders(scope=message).add_vary_header("Origin")
         await send(message)
+
+
+async def _send_to_everybody(send: Send, message: Message) -> None:
+    if message["type"] == "http.response.start":
+        MutableHeaders(scope=message)["Access-Control-Allow-Origin"] = "*"
+    await send(message)
 
 
 class Preflights:

@@ -10,7 +10,16 @@ import pytest
 from app import assets
 from app.assets import Assets
 
-OURS = {"app.css", "app.js", "docs.css", "docs.js", "favicon.svg", "theme.js", "token.js"}
+OURS = {
+    "app.css",
+    "app.js",
+    "docs.css",
+    "docs.js",
+    "favicon.svg",
+    "portfolio.js",
+    "theme.js",
+    "token.js",
+}
 
 
 @pytest.fixture
@@ -127,3 +136,15 @@ class TestReload:
         (folder / "page.css").write_text("a { color: blue }")
         os.utime(folder / "page.css", ns=(1, 1))
         assert found.url("page.css") == before
+
+
+class TestPortfolioModule:
+    """`static/portfolio.js`, which other sites load; tests/browser/engines runs it."""
+
+    def test_is_small(self) -> None:
+        assert len((assets.ASSETS_DIR / "static" / "portfolio.js").read_bytes()) < 4096
+
+    def test_keeps_tokens_in_no_storage(self) -> None:
+        text = (assets.ASSETS_DIR / "static" / "portfolio.js").read_text("utf-8")
+        assert "token" in text
+        assert not re.findall("localStorage|sessionStorage|indexedDB|caches|document.cookie", text)

@@ -97,6 +97,24 @@ class TestRefusedOrigins:
                 assert (await preflight(client, SESSION, origin)).status_code == 403
 
 
+class TestFiles:
+    """Everybody's, so that a page which is refused can load the module that says so."""
+
+    async def test_are_for_every_origin_alike(self, client: httpx.AsyncClient) -> None:
+        for origin in [*RESEMBLING, FRONT_END]:
+            for path in ["/static/portfolio.js", "/static/nothing.js"]:
+                answer = await client.get(path, headers={"Origin": origin})
+                assert cors_headers(answer) == {"access-control-allow-origin": ["*"]}, origin
+                assert "Origin" not in answer.headers.get("Vary", ""), origin
+
+    async def test_take_no_credentials_and_no_writes(self, client: httpx.AsyncClient) -> None:
+        headers = {"Origin": "https://evil.example"}
+        assert not cors_headers(await preflight(client, "/static/app.css", headers["Origin"]))
+        answer = await client.post("/static/app.css", headers=headers)
+        assert answer.status_code == 403
+        assert not cors_headers(answer)
+
+
 class TestAllowedByAPattern:
     @pytest.mark.parametrize(
         "settings_changes",
@@ -137,7 +155,7 @@ class TestLeftToAProxy:
     async def test_no_answer_has_headers(self, people: People, app: FastAPI) -> None:
         crash_at(app, "/api/crash")
         ada = await people.create_and_log_in("ada")
-        for path in [SESSION, "/api/v1/users/nobody", "/api/crash"]:
+        for path in [SESSION, "/api/v1/users/nobody", "/api/crash", "/static/portfolio.js"]:
             assert not cors_headers(await ada.get(path, headers={"Origin": FRONT_END})), path
 
     async def test_pages_answer_as_before(self, client: httpx.AsyncClient) -> None:

@@ -17,6 +17,7 @@ from tests.browser.engines.engine import Engine, Name, Tab
 from tests.browser.engines.firefox import start_firefox
 from tests.browser.engines.network import end_tls, make_certificate, start_proxy
 from tests.browser.engines.rows import Ports
+from tests.browser.engines.servers import Servers, serve_development, serve_production
 from tests.browser.engines.webkit import start_webkit
 from tests.conftest import missing
 
@@ -100,9 +101,15 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="session")
-def static_site() -> Iterator[int]:
-    """The port of a static site with the pages that tests open."""
-    handler = functools.partial(_Quiet, directory=str(PAGES))
+def site_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a static site with the pages that tests open; they may add to it."""
+    return Path(shutil.copytree(PAGES, tmp_path_factory.mktemp("site") / "pages"))
+
+
+@pytest.fixture(scope="session")
+def static_site(site_folder: Path) -> Iterator[int]:
+    """The port of a static site."""
+    handler = functools.partial(_Quiet, directory=str(site_folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -116,3 +123,18 @@ async def pages(static_site: int, tls: SSLContext) -> AsyncIterator[Ports]:
     """Where the static site listens."""
     async with end_tls(tls, static_site) as end:
         yield Ports(static_site, end.port)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def servers(
+    pages: Ports, tls: SSLContext, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Servers]:
+    """The server, once in development and once in production behind TLS."""
+    async with end_tls(tls) as end:
+        folder = tmp_path_factory.mktemp("development")
+        development, port = serve_development(folder, pages)
+        with development:
+            folder = tmp_path_factory.mktemp("production")
+            production, end.target = serve_production(folder, pages, end.port)
+            with production:
+                yield Servers(Ports(port, end.port), end.target)

@@ -61,4 +61,6 @@ def _browsers() -> list[pytest.ParameterSet]:
 
 
 each_browser = pytest.mark.parametrize(("name", "blocks"), _browsers())
+# For what has nothing to do with cookies: each engine as it comes.
+each_engine = pytest.mark.parametrize(("name", "blocks"), _browsers()[::2])
 each_row = pytest.mark.parametrize("row", Row, ids=str)

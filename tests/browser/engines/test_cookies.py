@@ -1,8 +1,4 @@
-"""What each browser does with each kind of cookie: the ground that cookies.py stands on.
-
-Measured anew at each run. A browser that changes its mind fails here, and names the row; then the
-tables in docs/front-end.md and the choice in app/cookies.py are to be looked at again.
-"""
+"""What each browser does with each kind of cookie, measured anew: the ground of app/cookies.py."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,48 +17,10 @@ from tests.browser.engines.rows import (
     each_row,
     page_origin,
 )
+from tests.browser.engines.table import TABLE, VARIANTS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-VARIANTS = {
-    "bare": "",
-    "lax": "SameSite=Lax",
-    "lax-secure": "SameSite=Lax; Secure",
-    "none-secure": "SameSite=None; Secure",
-    "partitioned": "SameSite=None; Secure; Partitioned",
-    "__Host-lax": "SameSite=Lax; Secure",
-    "__Host-none": "SameSite=None; Secure",
-    "__Host-partitioned": "SameSite=None; Secure; Partitioned",
-}
-EVERY = set(VARIANTS)
-NOTHING: set[str] = set()
-PARTITIONED = {"partitioned", "__Host-partitioned"}
-CROSS_SITE = {"none-secure", "__Host-none", *PARTITIONED}
-# Firefox and WebKit take a cookie without SameSite for None, Chromium for Lax.
-BARE = {"bare"}
-
-# What comes back where third parties' cookies are allowed, and where they are blocked.
-TABLE: dict[Name, dict[Row, tuple[set[str], set[str]]]] = {
-    Name.CHROMIUM: {
-        Row.SAME_HOST: (EVERY, EVERY),
-        Row.LOOPBACK: (CROSS_SITE, PARTITIONED),
-        Row.TLS: (CROSS_SITE, PARTITIONED),
-        Row.NAMES: (NOTHING, NOTHING),
-    },
-    Name.FIREFOX: {
-        Row.SAME_HOST: (EVERY, EVERY),
-        Row.LOOPBACK: (CROSS_SITE | BARE, NOTHING),
-        Row.TLS: (CROSS_SITE | BARE, NOTHING),
-        Row.NAMES: (BARE, NOTHING),
-    },
-    # WebKit takes no loopback address for secure, and blocks unless told otherwise.
-    Name.WEBKIT: {
-        Row.SAME_HOST: (BARE | {"lax"}, BARE | {"lax"}),
-        Row.LOOPBACK: (BARE, NOTHING),
-        Row.TLS: (CROSS_SITE | BARE, NOTHING),
-        Row.NAMES: (BARE, NOTHING),
-    },
-}
 SET_THEN_READ = """async (api) => {
   await fetch(`${api}/set`, { credentials: "include" });
   return (await fetch(`${api}/read`, { credentials: "include" })).text();

@@ -1,0 +1,111 @@
+/**
+ * Log in to this server from any static site: docs/portfolio-js.md has a page to copy.
+ *
+ * The session cookie carries the login where the browser returns it; elsewhere a token in memory
+ * does, which is gone with the page.
+ *
+ * @typedef {{ id: string, uid: string, name: string, email: string | null, role: string }} User
+ * @typedef {Error & { status?: number, retryAfter?: number }} Refusal
+ */
+
+const server = new URL(import.meta.url).origin;
+let tokens = null; // the server's answer, and when it goes stale
+let refreshing = null; // what all wait for
+
+/**
+ * Log in, and return who that is.
+ * @param {string} uid
+ * @param {string} password
+ * @returns {Promise<User>}
+ * @throws {Refusal}
+ */
+export async function login(uid, password) {
+  if (tokens) await logout();
+  const { user, session } = await ask("login", json({ uid, password }));
+  if ((await current())?.session.id !== session.id) {
+    // The cookie did not come back: a token, and no login left that nobody can use.
+    const body = new URLSearchParams({ username: uid, password });
+    keep(await ask("token", { method: "POST", body }));
+    await fetch(`/api/v1/auth/sessions/${session.id}`, { method: "DELETE" });
+  }
+  return user;
+}
+
+/** Log out, here and on the server. @throws {Refusal} */
+export async function logout() {
+  try {
+    await ask("logout", { method: "POST" });
+  } finally {
+    tokens = null;
+  }
+}
+
+/** Return who is logged in, or null. @returns {Promise<User | null>} @throws {Refusal} */
+export async function me() {
+  return (await current())?.user ?? null;
+}
+
+/**
+ * The browser's own fetch, on this server and with the login.
+ * @param {string} path such as "/api/v1/users/me"
+ * @param {RequestInit} [options]
+ * @returns {Promise<Response>}
+ */
+export async function fetch(path, options = {}) {
+  const url = new URL(path, server);
+  if (url.origin !== server) throw new TypeError(`${url} is not on ${server}.`);
+  if (tokens && Date.now() > tokens.staleAt) await refresh(tokens);
+  const used = tokens;
+  const answer = await send(url, options);
+  if (answer.status !== 401 || !used) return answer;
+  await refresh(used);
+  return tokens && tokens !== used ? send(url, options) : answer;
+}
+
+function send(url, options) {
+  const headers = new Headers(options.headers);
+  if (tokens) headers.set("Authorization", `Bearer ${tokens.access_token}`);
+  return globalThis.fetch(url, { ...options, headers, credentials: tokens ? "omit" : "include" });
+}
+
+// However many calls find it stale, the token is traded once.
+function refresh(stale) {
+  if (tokens === stale) refreshing ??= trade(stale).finally(() => (refreshing = null));
+  return refreshing;
+}
+
+async function trade(stale) {
+  const body = json({ refresh_token: stale.refresh_token });
+  const answer = await globalThis.fetch(`${server}/api/v1/auth/refresh`, body);
+  if (tokens !== stale) return; // logged out meanwhile
+  if (answer.ok) keep(await answer.json());
+  else if (answer.status === 401) tokens = null;
+}
+
+function keep(token) {
+  // Half a minute early, so that none expires on its way.
+  tokens = { ...token, staleAt: Date.now() + (token.expires_in - 30) * 1000 };
+}
+
+function current() {
+  return ask("session").catch((error) => {
+    if (error.status !== 401) throw error;
+  });
+}
+
+function json(value) {
+  const headers = { "Content-Type": "application/json" };
+  return { method: "POST", headers, body: JSON.stringify(value) };
+}
+
+async function ask(name, options) {
+  const answer = await fetch(`/api/v1/auth/${name}`, options).catch((cause) => {
+    const more = `portfolio doctor --origin ${location.origin}`;
+    throw new Error(`${server} is down, or its CORS_ORIGINS lacks this page: ${more}`, { cause });
+  });
+  if (answer.ok) return answer.status === 204 ? null : answer.json();
+  const { title, detail } = await answer.json().catch(() => ({}));
+  const error = new Error(detail ?? title ?? `Status ${answer.status}.`);
+  const retryAfter = Number(answer.headers.get("Retry-After")) || undefined;
+  throw Object.assign(error, { status: answer.status, retryAfter });
+}
