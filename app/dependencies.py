@@ -238,14 +238,21 @@ class CookieSession:
         self._previous = previous
         self._notices = get_notices(request)
 
-    async def open(self, session: AsyncSession, actor: Actor, user: User) -> UserSession:
+    async def open(
+        self,
+        session: AsyncSession,
+        actor: Actor,
+        user: User,
+        *,
+        kind: SessionKind = SessionKind.COOKIE,
+    ) -> UserSession:
         """Open a session for a user who has just proved it, in place of the present one."""
         now = utc_now()
         user_session = await sessions.open_session(
             session,
             actor,
             user=user,
-            kind=SessionKind.COOKIE,
+            kind=kind,
             settings=self._settings,
             now=now,
             cookie_profile=choose_profile(self._visit).value,

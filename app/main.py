@@ -42,6 +42,7 @@ TAGS = [
     {"name": "auth", "description": "Log in, refresh, log out, sessions."},
     {"name": "users", "description": "Accounts."},
     {"name": "system", "description": "For machines that watch this one."},
+    {"name": "legacy", "description": "The addresses of the old Flask servers, for their pages."},
 ]
 
 

@@ -90,6 +90,11 @@ def mend(app: FastAPI) -> None:
 
 
 def _mend_operation(method: str, operation: dict[str, Any]) -> None:
+    _say_what_it_does(operation)
+    if operation.get("deprecated"):
+        # The old wire: it has errors of its own, and no 422 among them.
+        operation["responses"].pop("422", None)
+        return
     common: list[type[AppError]] = [] if method == "get" else [CrossOriginRefused]
     if "requestBody" in operation:
         common += [MalformedBody, BodyTooLarge, UnsupportedBody]
@@ -103,7 +108,6 @@ def _mend_operation(method: str, operation: dict[str, Any]) -> None:
         content["examples"] |= answer["content"][_MEDIA_TYPE]["examples"]
         own["description"] = answer["description"]
     operation["responses"] = dict(sorted(responses.items()))
-    _say_what_it_does(operation)
     if "security" in operation and not _needs_login(responses):
         # Credentials change the answer and are not needed.
         operation["security"].insert(0, {})

@@ -141,4 +141,7 @@ def read_operations() -> list[Operation]:
     ]
 
 
-OPERATIONS = read_operations()
+_ALL = read_operations()
+# Ours, and those of the old wire, which has errors and habits of its own.
+OPERATIONS = [found for found in _ALL if not found.description.get("deprecated")]
+LEGACY_OPERATIONS = [found for found in _ALL if found.description.get("deprecated")]

@@ -47,7 +47,9 @@ def speak(request: Request, refusal: AppError, headers: Mapping[str, str]) -> JS
     if not speaks_legacy(request.scope["path"]):
         return None
     status = _status(refusal)
-    return JSONResponse(body(status, _message(refusal)), status_code=status, headers=dict(headers))
+    return JSONResponse(
+        body(status, message_of(refusal)), status_code=status, headers=dict(headers)
+    )
 
 
 def body(status: int, message: str) -> dict[str, Any]:
@@ -62,7 +64,7 @@ def _status(refusal: AppError) -> int:
     return HTTPStatus.BAD_REQUEST if is_body else refusal.status
 
 
-def _message(refusal: AppError) -> str:
+def message_of(refusal: AppError) -> str:
     """Return a refusal's own detail; where it has none, what the old servers said."""
     if isinstance(refusal, TokenInvalid):
         return "Authentication Token is invalid or has expired"

@@ -5,6 +5,7 @@ malformed birth date, a year or an id as text); what must be there is asked for 
 """
 
 import json
+import math
 from datetime import date
 from typing import Annotated, Any
 
@@ -27,9 +28,21 @@ async def _read(request: Request) -> Any:
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise UnsupportedBody("Send JSON with Content-Type: application/json.")
     try:
-        return json.loads(raw.decode())
+        return json.loads(raw.decode(), parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise MalformedBody("The body is not valid JSON.") from error
+
+
+def _refuse(name: str) -> None:
+    """Refuse `NaN` and `Infinity`, which Python reads and RFC 8259 does not know."""
+    raise ValueError(name)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(digits)
+    return value
 
 
 # Whatever JSON was sent; None for an empty body.
@@ -92,3 +105,12 @@ def birth_date(value: Any) -> date | None:
         return date.fromisoformat(iso)
     except ValueError:
         return None
+
+
+def is_small(value: Any, limit: int) -> bool:
+    """Whether a JSON value that was read is one that can be kept: short, and storable as text."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return False
+    return len(text) <= limit and text == storable(text) and "\\u0000" not in text

@@ -34,6 +34,7 @@ from app.schemas.content import (
 )
 from app.schemas.fields import (
     MAX_PASSWORD_BYTES,
+    MAX_UID,
     RESERVED_UIDS,
     Abbreviation,
     Email,
@@ -57,6 +58,7 @@ from app.schemas.wire import (
 
 __all__ = [
     "MAX_PASSWORD_BYTES",
+    "MAX_UID",
     "RESERVED_UIDS",
     "Abbreviation",
     "ChannelCreate",

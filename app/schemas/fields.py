@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 MAX_PASSWORD_BYTES = 1024
 MAX_JSON_BYTES = 16 * 1024
 MAX_JSON_DEPTH = 20
+MAX_UID = 64
 RESERVED_UIDS = frozenset(
     {
         *("about", "account", "accounts", "admin", "administrator", "anonymous", "api", "auth"),
@@ -156,7 +157,9 @@ def _empty_is_none(value: Any) -> Any:
     return None if value == "" else value
 
 
-Uid = Annotated[str, StringConstraints(min_length=2, max_length=64), AfterValidator(_check_uid)]
+Uid = Annotated[
+    str, StringConstraints(min_length=2, max_length=MAX_UID), AfterValidator(_check_uid)
+]
 Name = Annotated[str, StringConstraints(max_length=_MAX_NAME), AfterValidator(_check_name)]
 # What a section is called in addresses and lists: `CSA`.
 Abbreviation = Annotated[
@@ -171,7 +174,7 @@ Email = Annotated[
 ]
 Password = Annotated[SecretStr, AfterValidator(_check_password)]
 # What somebody types to find themselves: bounded, not judged, so that odd old names can log in.
-LoginName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+LoginName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_UID)]
 OneTimeToken = Annotated[SecretStr, Field(min_length=1, max_length=100)]
 RoleName = Literal["user", "teacher", "admin"]
 # Text of any kind that both databases can hold.

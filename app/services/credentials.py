@@ -142,17 +142,45 @@ async def change_password(
     new_hash = await hash_new_password(
         resources, password=new, uid=user.uid, name=user.name, pointer="/new_password"
     )
-    seen = user.password_hash
     fresh = await session.get(User, actor.user_id, with_for_update=True)
-    if fresh is None or fresh.password_hash != seen:
+    if fresh is None or fresh.password_hash != user.password_hash:
         raise WrongPassword
-    user_session = await session.get(UserSession, actor.session_id)
+    await _replace_password(session, actor, fresh, new_hash)
+
+
+async def set_password(
+    session: AsyncSession, actor: Actor, *, user_id: int, password_hash: str
+) -> None:
+    """Give oneself, or as an admin anybody, a new password without being asked for the old one.
+
+    All sessions of the account end but the actor's own. `password_hash` is what `hash_new_password`
+    returned.
+
+    Raises:
+        AdminRequired: it is somebody else's account, and the actor is no admin.
+        UserNotFound: somebody has just deleted it.
+    """
+    if actor.user_id != user_id:
+        actor.require_admin()
+    user = await session.get(User, user_id, populate_existing=True, with_for_update=True)
+    if user is None:
+        raise UserNotFound
+    await _replace_password(session, actor, user, password_hash)
+
+
+async def _replace_password(
+    session: AsyncSession, actor: Actor, user: User, password_hash: str
+) -> None:
+    """Store a hash in a locked account and keep, of its sessions, the actor's own."""
+    user_session = None
+    if actor.user_id == user.id and actor.session_id is not None:
+        user_session = await session.get(UserSession, actor.session_id)
     # A session that ended while the hash was made stays ended.
-    is_living = user_session is not None and user_session.auth_epoch == fresh.auth_epoch
-    _set_password(fresh, new_hash)
+    is_living = user_session is not None and user_session.auth_epoch == user.auth_epoch
+    _set_password(user, password_hash)
     if user_session is not None and is_living:
-        user_session.auth_epoch = fresh.auth_epoch
-    audit.record(session, actor, "password-changed", subject=fresh.public_id)
+        user_session.auth_epoch = user.auth_epoch
+    audit.record(session, actor, "password-changed", subject=user.public_id)
     await session.flush()
 
 

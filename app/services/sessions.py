@@ -14,7 +14,7 @@ from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.config import Settings
-from app.errors import LoginFailed, RefreshTokenInvalid, SessionNotFound
+from app.errors import LoginFailed, RefreshTokenInvalid, SessionNotFound, UserNotFound
 from app.models import SessionKind, User, UserSession
 from app.principals import Actor
 from app.schemas import storable
@@ -217,8 +217,13 @@ async def end_other_sessions(session: AsyncSession, actor: Actor, *, now: dateti
     return ended
 
 
-async def revoke_by_token(session: AsyncSession, actor: Actor, *, sid: str, now: datetime) -> None:
-    """End the session that a token of ours names (RFC 7009). Unknown or ended ones are fine."""
+async def revoke_by_token(
+    session: AsyncSession, actor: Actor, *, sid: str, now: datetime
+) -> UserSession | None:
+    """End the session that a token of ours names (RFC 7009), and return it.
+
+    Unknown or ended ones are fine: None.
+    """
     query = (
         select(UserSession, User)
         .where(UserSession.sid == sid, UserSession.user_id == User.id)
@@ -227,7 +232,22 @@ async def revoke_by_token(session: AsyncSession, actor: Actor, *, sid: str, now:
     )
     found = (await session.exec(query)).one_or_none()
     if found is None:
-        return
+        return None
     user_session, user = found
     user_session.revoked_at = now
     audit.record(session, actor, "logout", subject=user.public_id)
+    return user_session
+
+
+async def end_all_sessions(session: AsyncSession, actor: Actor, *, user_id: int) -> None:
+    """End every session of an account, the actor's own among them.
+
+    Raises:
+        UserNotFound: somebody has just deleted the account.
+    """
+    user = await session.get(User, user_id, with_for_update=True)
+    if user is None:
+        raise UserNotFound
+    user.auth_epoch += 1
+    audit.record(session, actor, "sessions-ended", subject=user.public_id, count="all")
+    await session.flush()

@@ -1,1 +1,1 @@
-"""The wire of the old servers, and the import of their databases."""
+"""The old wire: calls as the Flask servers' front ends make them, answers as they read them."""

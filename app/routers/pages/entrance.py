@@ -77,6 +77,12 @@ def _again(request: Request, template: str, form: Form, error: AppError) -> Resp
     )
 
 
+@router.get("/logout")
+async def show_log_out(request: Request, viewer: OptionalUser) -> Response:
+    """Ask with a button: a link, an image or a page of another site must not log anybody out."""
+    return see_other("/") if viewer is None else page(request, "logout.html")
+
+
 @router.post("/logout")
 async def log_out(
     viewer: CookieUser, resources: ResourcesDep, actor: ActorDep, cookie: CookieSessionDep

@@ -1,0 +1,112 @@
+"""`/api/users`: everybody in a list, and accounts the way the front ends before 2024 do it."""
+
+import secrets
+from typing import Any
+
+from app.dependencies import (
+    ActorDep,
+    CurrentUser,
+    OptionalUser,
+    ResourcesDep,
+    SessionDep,
+)
+from app.errors import AppError, BadRequest, Forbidden, NotFound
+from app.legacy import bodies, people, updates
+from app.legacy.answers import message_of
+from app.legacy.bodies import BodyDep, ObjectDep
+from app.legacy.routing import LegacyRouter
+from app.models import User
+from app.principals import Actor, Principal
+from app.resources import Resources
+
+router = LegacyRouter()
+
+MAX_BULK = 500
+_NEW = {"name": "Ada Lovelace", "uid": "ada", "password": "correct horse battery"}
+
+
+@router.both("GET", "/api/users", refuses=(401,))
+async def list_users(session: SessionDep, viewer: CurrentUser) -> list[dict[str, Any]]:
+    """List everybody; what is personal is shown to themselves and to admins."""
+    return [
+        people.show_in_list(person, viewer_id=viewer.user_id, is_admin=viewer.is_admin)
+        for person in await people.list_people(session)
+    ]
+
+
+@router.both("POST", "/api/users", refuses=(401, 503), takes=_NEW)
+async def create_users(
+    body: BodyDep,
+    session: SessionDep,
+    resources: ResourcesDep,
+    actor: ActorDep,
+    _viewer: OptionalUser,
+) -> dict[str, Any]:
+    """Sign up; an admin may send a list and gets what was wrong with whom."""
+    if isinstance(body, dict):
+        return await updates.create_person(session, actor, body=body, resources=resources)
+    if not isinstance(body, list):
+        raise BadRequest("Expected a list of user data")
+    actor.require_admin()
+    if len(body) > MAX_BULK:
+        raise BadRequest(f"Send at most {MAX_BULK} users at once")
+    refused = [await _create_one(item, actor, resources) for item in body]
+    errors = [{"message": message} for message in refused if message is not None]
+    return {
+        "errors": errors,
+        "success_count": len(body) - len(errors),
+        "error_count": len(errors),
+    }
+
+
+async def _create_one(item: Any, actor: Actor, resources: Resources) -> str | None:
+    """Create one account of a list in a transaction of its own; return what stood in its way."""
+    if not isinstance(item, dict):
+        return "Expected a list of user data"
+    # Nobody ever learns this one: whoever comes without a password chooses it by a reset link.
+    secret = bodies.text(item, "password") or secrets.token_urlsafe(32)
+    try:
+        async with resources.database.transaction() as session:
+            body = {**item, "password": secret}
+            await updates.create_person(session, actor, body=body, resources=resources)
+    except AppError as error:
+        return message_of(error)
+    return None
+
+
+@router.both(
+    "PUT",
+    "/api/users",
+    name="update_user_2023",
+    refuses=(401, 404, 409, 503),
+    takes={"id": 7, "name": "Ada"},
+)
+async def update_user(
+    body: ObjectDep,
+    viewer: CurrentUser,
+    session: SessionDep,
+    resources: ResourcesDep,
+    actor: ActorDep,
+) -> dict[str, Any]:
+    """Change oneself, or as an admin anybody, named by `id` or else by `uid`."""
+    target = await _find_target(body, viewer, resources)
+    return await updates.update_person(
+        session, actor, target=target, body=body, resources=resources
+    )
+
+
+async def _find_target(body: dict[str, Any], viewer: Principal, resources: Resources) -> User:
+    wanted = bodies.text(body, "id") or bodies.text(body, "uid")
+    if not wanted:
+        raise BadRequest("User ID is required")
+    async with resources.database.transaction(read_only=True) as session:
+        if "id" in body:
+            user = await people.find_numbered(session, user_id=bodies.number(body["id"]))
+        else:
+            user = await people.find_named(session, uid=wanted)
+    if user is None and viewer.is_admin:
+        raise NotFound(f"User {wanted} not found")
+    # Whoever may not change them does not learn here who exists.
+    if user is None or (user.id != viewer.user_id and not viewer.is_admin):
+        raise Forbidden("Insufficient permissions, user is not owner or admin.")
+    return user

@@ -1,0 +1,250 @@
+"""`/api/users`: everybody in a list, single and many sign-ups, changes by number or name."""
+
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import event
+
+from app.models import Role
+from app.resources import Resources
+from tests.legacy.wire import ADA, FIELDS, front_end, log_in, refused, sign_up
+from tests.people import PASSWORD, People
+from tests.wire import ONE_ENGINE, read_users
+
+MISSING = "Authentication Token is missing!"
+NOT_OWNER = "Insufficient permissions, user is not owner or admin."
+BOTH = pytest.mark.parametrize("path", ["/api/users", "/api/users/"])
+
+
+async def log_in_admin(people: People, page: httpx.AsyncClient) -> None:
+    await people.create("root.admin", role=Role.ADMIN)
+    await log_in(page, uid="root.admin")
+
+
+class TestList:
+    @BOTH
+    async def test_nobody(self, app: FastAPI, path: str) -> None:
+        async with front_end(app) as page:
+            await sign_up(page)
+            refused(await page.get(path), 401, MISSING)
+
+    @BOTH
+    async def test_shows_others_without_what_is_personal(self, app: FastAPI, path: str) -> None:
+        personal = {
+            "email": "bob@example.org",
+            "dob": "2008-11-30",
+            "sid": "42",
+            "school": "Poway",
+            "kasm_server_needed": True,
+            "grade_data": {"a": 1},
+            "ap_exam": {"a": 1},
+            "hashmap": {"a": 1},
+            "class": ["CSA"],
+        }
+        async with front_end(app) as page:
+            bob = await sign_up(page, uid="bob", name="Bob", **personal)
+            await sign_up(page)
+            await log_in(page)
+            found = {user["uid"]: user for user in (await page.get(path)).json()}
+            assert found.keys() == {"ada", "bob"}
+            assert found["bob"] == {
+                **dict.fromkeys(FIELDS),
+                "id": bob["id"],
+                "uid": "bob",
+                "name": "Bob",
+                "email": "?",
+                "role": "User",
+                "roles": [{"name": "User"}],
+                "is_admin": False,
+                "is_teacher": False,
+                "kasm_server_needed": False,
+                "school": "Unknown",
+                "class": [],
+                "sections": [],
+                "grade_data": {},
+                "ap_exam": {},
+                "access": ["ro"],
+            }
+            assert found["ada"]["access"] == ["rw"]
+
+    async def test_shows_admins_all_of_everybody(self, app: FastAPI, people: People) -> None:
+        async with front_end(app) as page:
+            bob = await sign_up(page, uid="bob", email="bob@example.org", dob="2008-11-30")
+            await log_in_admin(people, page)
+            found = (await page.get("/api/users")).json()
+            assert {**bob, "access": ["rw"]} in found
+
+    async def test_asks_as_often_for_many_as_for_one(
+        self, app: FastAPI, people: People, resources: Resources
+    ) -> None:
+        """The old servers sent one query a row."""
+        async with front_end(app) as page:
+            await sign_up(page)
+            await log_in(page)
+            one = await count_statements(resources, page)
+            for number in range(10):
+                await people.create(f"pupil{number}")
+            many = await count_statements(resources, page)
+        assert many == one
+        assert 0 < one <= 4
+
+
+async def count_statements(resources: Resources, page: httpx.AsyncClient) -> int:
+    """Return how many SELECTs a list costs."""
+    count = 0
+
+    def see(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        nonlocal count
+        count += statement.lstrip().upper().startswith("SELECT")
+
+    engine = resources.database._reader.sync_engine  # noqa: SLF001  (nothing else sees them)
+    event.listen(engine, "before_cursor_execute", see)
+    try:
+        assert (await page.get("/api/users")).status_code == 200
+    finally:
+        event.remove(engine, "before_cursor_execute", see)
+    return count
+
+
+class TestCreateOne:
+    @BOTH
+    async def test_is_a_sign_up(self, app: FastAPI, path: str) -> None:
+        body = {**ADA, "dob": "2008-11-30", "role": "Admin"}
+        async with front_end(app) as page:
+            answer = await page.post(path, json=body)
+            assert answer.status_code == 200
+            assert answer.json().items() >= {"dob": "11-30-2008", "role": "User"}.items()
+            again = await page.post(path, json=body)
+            message = "Processed Ada Lovelace, either a format error or User ID ada is duplicate"
+            refused(again, 400, message)
+
+
+class TestCreateMany:
+    PUPILS = (
+        {"name": "Ada Lovelace", "uid": "ada", "password": PASSWORD},
+        {"name": "Grace Hopper", "uid": "grace", "role": "Admin"},
+        {"name": "G", "uid": "gg"},
+        {"name": "Grace Twin", "uid": "GRACE"},
+        "nonsense",
+    )
+
+    @pytest.mark.parametrize("body", ["null", '"x"', "7", ""])
+    @ONE_ENGINE
+    async def test_no_list(self, app: FastAPI, body: str) -> None:
+        async with front_end(app) as page:
+            refused(
+                await page.post("/api/users", content=body), 400, "Expected a list of user data"
+            )
+
+    @BOTH
+    async def test_nobody_and_pupils_may_not(
+        self, app: FastAPI, resources: Resources, path: str
+    ) -> None:
+        async with front_end(app) as page:
+            forbidden = "Insufficient permissions."
+            refused(await page.post(path, json=list(self.PUPILS)), 403, forbidden)
+            await sign_up(page, uid="eve")
+            await log_in(page, uid="eve")
+            refused(await page.post(path, json=list(self.PUPILS)), 403, forbidden)
+        assert set(await read_users(resources)) == {"eve"}
+
+    async def test_too_many(self, app: FastAPI, people: People) -> None:
+        async with front_end(app) as page:
+            await log_in_admin(people, page)
+            answer = await page.post("/api/users", json=[{}] * 501)
+            refused(answer, 400, "Send at most 500 users at once")
+
+    async def test_takes_what_will_do_and_names_the_rest(
+        self, app: FastAPI, people: People, resources: Resources
+    ) -> None:
+        async with front_end(app) as page:
+            await log_in_admin(people, page)
+            answer = await page.post("/api/users", json=list(self.PUPILS))
+            assert answer.status_code == 200
+            duplicate = "Processed Grace Twin, either a format error or User ID GRACE is duplicate"
+            assert answer.json() == {
+                "errors": [
+                    {"message": "Name is missing, or is less than 2 characters"},
+                    {"message": duplicate},
+                    {"message": "Expected a list of user data"},
+                ],
+                "success_count": 2,
+                "error_count": 3,
+            }
+            users = await read_users(resources)
+            assert users.keys() == {"ada", "grace", "root.admin"}
+            assert users["grace"].role is Role.USER
+            await log_in(page)
+
+    async def test_without_a_password_nobody_can_guess_it(
+        self, app: FastAPI, people: People, resources: Resources
+    ) -> None:
+        async with front_end(app) as page:
+            await log_in_admin(people, page)
+            pupils = [{"name": "Pupil", "uid": uid} for uid in ("one", "two")]
+            await page.post("/api/users", json=pupils)
+        users = await read_users(resources)
+        assert users["one"].password_hash != users["two"].password_hash
+
+
+class TestChangeRefusals:
+    @BOTH
+    async def test_nobody(self, app: FastAPI, path: str) -> None:
+        async with front_end(app) as page:
+            refused(await page.put(path, json={"id": 1, "name": "Eve"}), 401, MISSING)
+
+    @pytest.mark.parametrize("body", [{}, {"name": "Eve"}, {"id": None}, {"uid": ""}])
+    async def test_whom(self, app: FastAPI, body: dict[str, Any]) -> None:
+        async with front_end(app) as page:
+            await sign_up(page)
+            await log_in(page)
+            refused(await page.put("/api/users", json=body), 400, "User ID is required")
+
+    @pytest.mark.parametrize(
+        "unknown", [{"id": 99999}, {"id": "99999999999999"}, {"uid": "nobody"}]
+    )
+    async def test_somebody_else(
+        self, app: FastAPI, people: People, resources: Resources, unknown: dict[str, Any]
+    ) -> None:
+        async with front_end(app) as page:
+            bob = await sign_up(page, uid="bob", name="Bob")
+            await sign_up(page)
+            await log_in(page)
+            for body in ({"id": bob["id"]}, {"uid": "bob"}, unknown):
+                answer = await page.put("/api/users", json={**body, "name": "Eve"})
+                refused(answer, 403, NOT_OWNER)
+            await log_in_admin(people, page)
+            answer = await page.put("/api/users", json={**unknown, "name": "Eve"})
+            refused(answer, 404, f"User {next(iter(unknown.values()))} not found")
+        assert (await read_users(resources))["bob"].name == "Bob"
+
+
+class TestChange:
+    @BOTH
+    async def test_oneself_by_number(self, app: FastAPI, path: str) -> None:
+        async with front_end(app) as page:
+            me = await sign_up(page)
+            await log_in(page)
+            body = {"id": str(me["id"]), "name": "Ada King", "dob": "2008-11-30"}
+            answer = await page.put(path, json=body)
+            assert answer.status_code == 200
+            assert answer.json().items() >= {"name": "Ada King", "dob": "11-30-2008"}.items()
+
+    async def test_a_new_uid_by_number_logs_out(self, app: FastAPI) -> None:
+        async with front_end(app) as page:
+            me = await sign_up(page)
+            await log_in(page)
+            answer = await page.put("/api/users", json={"id": me["id"], "uid": "countess"})
+            assert answer.json()["uid"] == "countess"
+            assert (await page.get("/api/id")).status_code == 401
+
+    async def test_anybody_by_an_admin(self, app: FastAPI, people: People) -> None:
+        async with front_end(app) as page:
+            await sign_up(page)
+            await log_in_admin(people, page)
+            body = {"uid": "ada", "name": "Ada King", "dob": "2008-11-30", "role": "Teacher"}
+            answer = await page.put("/api/users", json=body)
+            assert answer.status_code == 200
+            assert answer.json().items() >= {"name": "Ada King", "role": "Teacher"}.items()
