@@ -290,8 +290,3 @@ class TestApplication:
     async def test_never_redirects_to_another_spelling(self, client: httpx.AsyncClient) -> None:
         for path in ("/healthz/", "/api/v1/users/", "/API/v1/users"):
             assert (await client.get(path, headers={"Host": "evil.example"})).status_code == 404
-
-    @ONE_ENGINE
-    async def test_old_paths_are_free_for_the_old_wire(self, client: httpx.AsyncClient) -> None:
-        for path in ("/api/users", "/api/user", "/api/id", "/api/authenticate"):
-            assert (await client.get(path)).status_code == 404

@@ -105,12 +105,3 @@ def birth_date(value: Any) -> date | None:
         return date.fromisoformat(iso)
     except ValueError:
         return None
-
-
-def is_small(value: Any, limit: int) -> bool:
-    """Whether a JSON value that was read is one that can be kept: short, and storable as text."""
-    try:
-        text = json.dumps(value, ensure_ascii=False)
-    except RecursionError:
-        return False
-    return len(text) <= limit and text == storable(text) and "\\u0000" not in text

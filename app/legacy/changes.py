@@ -6,9 +6,9 @@ Unknown fields are ignored, an empty text or `?` says nothing, and what is as it
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.error_handlers import describe
@@ -17,14 +17,15 @@ from app.legacy import bodies, people
 from app.legacy.people import NO_SCHOOL, UNKNOWN
 from app.models import LegacyProfile
 from app.schemas import UserCreate
+from app.schemas.fields import PlainJSON
 from app.services import profiles
 
 M = TypeVar("M", bound=BaseModel)
 
 MIN_LENGTH = 2
+_JSON = TypeAdapter(Annotated[Any, PlainJSON])
 _MAX_SID, _MAX_SCHOOL, _MAX_CLASS, _MAX_CLASSES = 64, 200, 32, 30
-# What the old servers called a person's part of a class's bookkeeping; kept as it is sent.
-_MAX_JSON = 16 * 1024
+# A class's bookkeeping about a person, kept as it is sent.
 _JSON_FIELDS = ("hashmap", "grade_data", "ap_exam")
 
 
@@ -85,9 +86,17 @@ def _read_legacy(body: dict[str, Any]) -> dict[str, Any]:
     if wants_kasm is not None:
         found["kasm_server_needed"] = wants_kasm
     for name in _JSON_FIELDS:
-        if isinstance(body.get(name), dict) and bodies.is_small(body[name], _MAX_JSON):
+        if isinstance(body.get(name), dict) and _can_be_kept(body[name]):
             found[name] = body[name]
     return found
+
+
+def _can_be_kept(value: dict[str, Any]) -> bool:
+    try:
+        _JSON.validate_python(value)
+    except ValidationError:
+        return False
+    return True
 
 
 def tidy_classes(value: Any) -> list[str]:
