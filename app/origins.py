@@ -38,17 +38,26 @@ class OriginPolicy:
         return path.startswith(COVERED)
 
 
-def extend_setting(settings: Settings, origin: str) -> str:
-    """Return CORS_ORIGINS as it would have to be for one more origin."""
+def suggest(settings: Settings, origin: str) -> str:
+    """Return CORS_ORIGINS as it would have to be for a refused origin; empty if nothing helps."""
+    parts = split_origin(origin)
+    if parts is None:
+        return ""
+    if _must_be_https(settings, origin):
+        origin = str(parts._replace(scheme="https"))
     return f"CORS_ORIGINS={','.join((*settings.cors_origins, origin))}"
 
 
 def advise(settings: Settings, origin: str) -> str:
     """Say in a sentence what would allow an origin that is refused."""
-    parts = split_origin(origin)
-    if parts is None:
+    setting = suggest(settings, origin)
+    if not setting:
         return "Nothing can allow it: open the page from a web server and not from a file."
-    if find_plain_http((origin,)) and settings.is_production and not settings.allow_http:
-        setting = extend_setting(settings, str(parts._replace(scheme="https")))
+    if _must_be_https(settings, origin):
         return f"Serve that page over https, then set {setting} and start the server again."
-    return f"To allow it, set {extend_setting(settings, origin)} and start the server again."
+    return f"To allow it, set {setting} and start the server again."
+
+
+def _must_be_https(settings: Settings, origin: str) -> bool:
+    is_strict = settings.is_production and not settings.allow_http
+    return is_strict and find_plain_http((origin,)) is not None

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from app.config import Settings
 from app.cookies import CookieProfile, Visit, choose_profile
 from app.hosts import Origin, is_loopback, read_origin, split_origin
-from app.origins import OriginPolicy, advise
+from app.origins import OriginPolicy, advise, suggest
 from app.sites import is_same_site
 
 # Python's IDNA writes these otherwise than browsers do (RFC 5894, section 7.2).
@@ -45,19 +45,26 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """The answer for one origin. `advice` says what would allow it, if it is not allowed."""
+    """The answer for one origin. `advice` and `setting` say what would allow it, if it is not."""
 
     origin: Origin
     server: Origin
     relation: Relation
     is_allowed: bool
     advice: str
+    setting: str
     attributes: str
     rows: tuple[Row, ...]
 
     @property
-    def can_work(self) -> bool:
-        return self.is_allowed and any(row.fate is not Fate.FAILS for row in self.rows)
+    def is_hopeless(self) -> bool:
+        """Whether no browser lets a login through, allowed or not."""
+        return all(row.fate is Fate.FAILS for row in self.rows)
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether every browser keeps the cookie."""
+        return all(row.fate is Fate.WORKS for row in self.rows)
 
 
 def read_address(text: str) -> Origin | None:
@@ -96,6 +103,7 @@ def foresee(settings: Settings, origin: Origin) -> Outlook:
         relation=relation,
         is_allowed=is_allowed,
         advice="" if is_allowed else advise(settings, str(origin)),
+        setting="" if is_allowed else suggest(settings, str(origin)),
         attributes=profile.attributes,
         rows=_foresee_rows(origin, server, relation, profile),
     )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.config import Settings
-from app.origins import OriginPolicy, advise, extend_setting
+from app.origins import OriginPolicy, advise, suggest
 
 FRONT = "https://name.github.io"
 DEVELOPMENT = OriginPolicy(Settings(_env_file=None, cors_origins=FRONT))
@@ -164,9 +164,12 @@ class TestAdvice:
             "To allow it, set CORS_ORIGINS=http://localhost:4100 and start the server again."
         )
 
+    def test_nothing_is_suggested_where_nothing_helps(self) -> None:
+        assert suggest(Settings(_env_file=None), "null") == ""
+
     def test_names_the_whole_setting(self) -> None:
         settings = Settings(_env_file=None, cors_origins="https://*.school.org, https://bob.me")
-        setting = extend_setting(settings, FRONT)
+        setting = suggest(settings, FRONT)
         assert setting == f"CORS_ORIGINS=https://*.school.org,https://bob.me,{FRONT}"
         assert setting in advise(settings, FRONT)
         extended = Settings(_env_file=None, cors_origins=setting.removeprefix("CORS_ORIGINS="))

@@ -42,24 +42,23 @@ def examine_front_end(settings: Settings, address: str) -> Iterator[Finding]:
 def look_at_browsers(outlook: Outlook) -> Iterator[Finding]:
     """Say of each browser what becomes of a login; a problem only where no browser lets it."""
     heading = "Browsers" if outlook.is_allowed else "Browsers, once it is allowed"
-    is_hopeless = all(row.fate is Fate.FAILS for row in outlook.rows)
     for row in outlook.rows:
         verdict = Verdict.FINE if row.fate is Fate.WORKS else Verdict.NOTE
         yield Finding(
             heading,
             row.browser,
             row.fate.value,
-            Verdict.BAD if is_hopeless else verdict,
+            Verdict.BAD if outlook.is_hopeless else verdict,
             "" if row.fate is Fate.WORKS else row.why,
         )
 
 
 def judge(outlook: Outlook) -> tuple[Verdict, str]:
     """Return one verdict on all browsers, and a sentence."""
-    refusing = [row for row in outlook.rows if row.fate is not Fate.WORKS]
-    if not refusing:
+    if outlook.is_everywhere:
         return Verdict.FINE, "Every browser sends it back."
-    if all(row.fate is Fate.FAILS for row in outlook.rows):
+    refusing = [row for row in outlook.rows if row.fate is not Fate.WORKS]
+    if outlook.is_hopeless:
         return Verdict.BAD, refusing[0].why
     names = "; ".join(row.browser for row in refusing)
     return Verdict.NOTE, f"Not sent back by: {names}. Use portfolio.js or a Bearer token there."

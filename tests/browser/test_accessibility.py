@@ -47,6 +47,13 @@ async def paste(page: Page, site: Site) -> None:
     await page.fill("#paste", f"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.{payload}.c2ln")
 
 
+async def refuse_a_front_end(page: Page, site: Site) -> None:
+    for origin in ("https://ada.github.io", "null"):
+        await page.request.get(f"{site.url}/api/id", headers={"Origin": origin})
+    await page.goto(f"{site.url}/admin/origins?address=https://ada.github.io/portfolio/")
+
+
+FRONT_ENDS = "/admin/origins"
 VISITS: dict[str, tuple[str, Visit]] = {
     "home": ("", at("/")),
     "login": ("", at("/login?next=/account")),
@@ -74,6 +81,11 @@ VISITS: dict[str, tuple[str, Visit]] = {
     "user": ("root.admin", at(f"/admin/users/{LONG_UID}")),
     "user, deleting": ("root.admin", at("/admin/users/layla/delete")),
     "invitation": ("root.admin", posted("/admin/users")),
+    "front ends": ("root.admin", at(FRONT_ENDS)),
+    "front end, same site": ("root.admin", at(f"{FRONT_ENDS}?address=http://localhost:4100")),
+    "front end, other site": ("root.admin", at(f"{FRONT_ENDS}?address=http://127.0.0.1:4100")),
+    "front end, refused": ("root.admin", refuse_a_front_end),
+    "front end, unreadable": ("root.admin", at(f"{FRONT_ENDS}?address=ada")),
     "reset link": ("root.admin", posted("/admin/users/layla", "form[action$='/reset'] button")),
 }
 LOOKS: dict[str, dict[str, Any]] = {
