@@ -20,6 +20,7 @@ from app import __version__, doctor, startup
 from app.config import Settings
 from app.errors import AppError
 from app.keys import KeyRing
+from app.legacy.importer.command import import_flask
 from app.locks import beside_a_server
 from app.models import Role, utc_now
 from app.principals import OPERATOR
@@ -144,6 +145,9 @@ def run_doctor(
     typer.echo(f"\n{bad} problem(s)." if bad else "\nNo problems.")
     if bad:
         raise typer.Exit(1)
+
+
+cli.command("import-flask")(_one_sentence()(import_flask))
 
 
 @users.command("list")

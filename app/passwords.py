@@ -136,7 +136,7 @@ class PasswordHasher:
 
         With `known_hash` None (no such user, or no password yet), or one that nothing here knows,
         the same work is done for nothing, so that the time tells nothing. A hash of an old server
-        is compared first and costs that much more; docs/importing.md says what that tells. A
+        is compared first and costs that much more; docs/decisions/0012 says what that tells. A
         password that is too long is wrong without any work, whoever's it is.
 
         Raises:

@@ -59,7 +59,7 @@ def test_commands_named_exist(name: str) -> None:
     known = {typed for typed, _ in readme.commands()}
     words = {" ".join(typed.split()[: count + 1]) for typed in known for count in range(4)}
     text = (ROOT / name).read_text("utf-8")
-    for named in re.findall(r"(?<=[`/])portfolio (?:[a-z]+ ?)+", text):
+    for named in re.findall(r"(?<=[`/])portfolio (?:[a-z]+(?:-[a-z]+)* ?)+", text):
         assert named.strip() in words, named
 
 

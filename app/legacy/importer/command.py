@@ -1,0 +1,105 @@
+"""`portfolio import-flask`: what it takes on the command line, and what it prints."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app import startup
+from app.config import Settings
+from app.legacy.importer.opening import open_source
+from app.legacy.importer.report import Report
+from app.legacy.importer.run import run_import
+from app.legacy.importer.source import CannotImport, Source
+from app.locks import AnotherServer, only_server
+from app.resources import open_resources
+
+
+def import_flask(
+    file: Annotated[
+        Path,
+        typer.Argument(help="The old server's database, or a list of users as JSON."),
+    ],
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Write what became of each row to this file, as JSON."),
+    ] = None,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")
+    ] = False,
+) -> None:
+    """Take over an old Flask server's people, sections and posts. The file stays as it is."""
+    settings = Settings()
+    startup.check_ready(settings)
+    with (
+        _report_to(report) as write,
+        _alone(settings),
+        open_source(file, settings) as source,
+    ):
+        done = asyncio.run(_run(settings, source, name=file.name, is_dry_run=dry_run))
+        write(done.as_json())
+    for line in done.lines():
+        typer.echo(line)
+    if dry_run:
+        typer.echo("That was a dry run: nothing was changed.")
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Keep servers off a SQLite database: it has one writer, and an import needs it throughout."""
+    try:
+        with only_server(settings):
+            yield
+    except AnotherServer as error:
+        raise CannotImport(
+            f"A server uses {settings.sqlite_path}. Stop it, import, and start it again."
+        ) from error
+
+
+async def _run(settings: Settings, source: Source, *, name: str, is_dry_run: bool) -> Report:
+    async with open_resources(settings) as resources:
+        return await run_import(
+            resources, source, name=name, is_dry_run=is_dry_run, stages=Terminal()
+        )
+
+
+class Terminal:
+    """Shows a bar for each stage where somebody watches, and a line where nobody does."""
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
+        if not sys.stderr.isatty():
+            typer.echo(f"Reading {name}: {total}")
+            yield lambda _done: None
+            return
+        with typer.progressbar(length=total, label=f"{name:18}", file=sys.stderr) as bar:
+            yield bar.update
+
+
+@contextmanager
+def _report_to(path: Path | None) -> Iterator[Callable[[Iterable[str]], None]]:
+    """Yield what writes the report, to where nobody else reads it: people's names are in it.
+
+    The file is made before anything else, so that nothing is done that cannot be told.
+    """
+    if path is None:
+        yield lambda _lines: None
+        return
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except OSError as error:
+        raise CannotImport(
+            f"The report cannot be written to {path}: {error.strerror}. Name another file."
+        ) from error
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        try:
+            yield file.writelines
+        except BaseException:
+            path.unlink()
+            raise

@@ -1,0 +1,120 @@
+"""An import from beginning to end: prepare, back up, carry over in one transaction, report.
+
+What takes long (hashing, decoding) is done before the transaction. All rows are kept, or none; a
+dry run does the same work and undoes it.
+"""
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.legacy.importer.backup import back_up
+from app.legacy.importer.ledger import Ledger, chunks
+from app.legacy.importer.passwords import Passwords
+from app.legacy.importer.people import Person, read_slow_people
+from app.legacy.importer.recognise import left_tables, recognise
+from app.legacy.importer.report import Report
+from app.legacy.importer.source import CannotImport, Source
+from app.legacy.importer.tables import Import, Stages, carry_all
+from app.models import utc_now
+from app.principals import OPERATOR
+from app.resources import Resources
+from app.services import audit
+
+
+class _Undo(Exception):
+    """Raised at the end of a dry run."""
+
+
+async def run_import(
+    resources: Resources, source: Source, *, name: str, is_dry_run: bool, stages: Stages
+) -> Report:
+    """Carry an old database over.
+
+    Raises:
+        CannotImport: it is none of those servers', or our database did not take it.
+        DatabaseBusy: our database is out of reach.
+    """
+    work = Import(
+        resources=resources,
+        source=source,
+        found=recognise(source),
+        stages=stages,
+        report=Report(name, is_dry_run),
+        now=utc_now(),
+    )
+    _survey(work)
+    passwords = await _prepare_passwords(work)
+    backup = None if is_dry_run else back_up(resources.settings, work.now)
+    async with _transaction(work) as session:
+        ledger = Ledger(await session.connection(), work.now)
+        await ledger.lock()
+        await carry_all(work, ledger, passwords)
+        if is_dry_run:
+            raise _Undo
+        if work.report.has_taken:
+            audit.record(session, OPERATOR, "database-imported", source=name[:200])
+            await session.flush()
+            await ledger.advance()
+    if not is_dry_run:
+        _account_for(backup, work.report)
+    return work.report
+
+
+def _survey(work: Import) -> None:
+    """Note what stays behind."""
+    for table in left_tables(work.source, work.found):
+        work.report.left_tables[table] = work.source.count(table)
+    for table, recognised in work.found.items():
+        if recognised.left:
+            work.report.left_columns[table] = recognised.left
+
+
+def _account_for(backup: Path | None, report: Report) -> None:
+    """Say where the backup is. One from before nothing is of no use."""
+    if backup is None:
+        report.remarks.append("No backup was made: on PostgreSQL that is the work of pg_dump.")
+    elif report.has_taken:
+        report.backup = str(backup)
+    else:
+        backup.unlink()
+
+
+@asynccontextmanager
+async def _transaction(work: Import) -> AsyncIterator[AsyncSession]:
+    try:
+        async with work.resources.database.transaction() as session:
+            yield session
+    except _Undo:
+        return
+    except SQLAlchemyError as error:
+        # The driver's own text quotes values.
+        raise CannotImport(
+            f"The database did not take the import ({type(error).__name__}): nothing was changed."
+        ) from error
+
+
+async def _prepare_passwords(work: Import) -> Passwords:
+    settings = work.resources.settings
+    at_once = min(settings.hash_queue, 2 * (settings.hash_threads or os.cpu_count() or 1))
+    passwords = Passwords(work.resources.hasher, at_once=at_once)
+    with work.stage("users", "passwords") as advance:
+        for people in chunks(read_slow_people(work.source, work.found["users"])):
+            slow = [person for person in people if person is not None]
+            await passwords.prepare(await _unknown(work, slow))
+            advance(len(people))
+    return passwords
+
+
+async def _unknown(work: Import, people: Sequence[Person]) -> Sequence[Person]:
+    """Return those who were not taken before."""
+    if not people:
+        return ()
+    async with work.resources.database.transaction(read_only=True) as session:
+        ledger = Ledger(await session.connection(), work.now)
+        known = await ledger.taken("user", [person.digest for person in people])
+    return [person for person in people if person.digest not in known]

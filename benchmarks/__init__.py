@@ -1,0 +1,1 @@
+"""Measurements, started by hand: what takes how long, and how much memory."""
