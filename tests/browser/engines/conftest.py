@@ -22,7 +22,8 @@ from tests.browser.engines.webkit import start_webkit
 from tests.conftest import missing
 
 PAGES = Path(__file__).parent / "pages"
-WEBKIT_FOLDERS = ("/usr/lib", "/usr/libexec")
+# Debian's folder of an architecture, and the one that other systems have.
+MINIBROWSERS = ("lib/*/webkit*gtk-*/MiniBrowser", "libexec/webkit*gtk-*/MiniBrowser")
 
 
 def find_program(*names: str) -> str:
@@ -35,8 +36,7 @@ def find_program(*names: str) -> str:
 
 def find_minibrowser() -> Path:
     """Return the path of WebKitGTK's small browser, which is on no PATH."""
-    folders = map(Path, WEBKIT_FOLDERS)
-    found = [path for folder in folders for path in folder.glob("**/webkit2gtk-4.*/MiniBrowser")]
+    found = [path for pattern in MINIBROWSERS for path in Path("/usr").glob(pattern)]
     if not found:
         missing("MiniBrowser (webkit2gtk-driver) is not installed")
     return found[0]

@@ -1,11 +1,15 @@
 """What a test asks of a browser, whichever it is: a fresh profile, a page, a function run in it."""
 
+import asyncio
 import json
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from enum import StrEnum
 from typing import Any
+
+# Seconds for a function in a page, on a machine that is busy with other tests.
+PATIENCE = 30
 
 
 class Name(StrEnum):
@@ -43,7 +47,8 @@ class Tab(ABC):
             " return JSON.stringify({ value: value ?? null });"
             " } catch (error) { return JSON.stringify({ error: String(error) }); } }"
         )
-        answer = json.loads(await self.run(wrapped, json.dumps(arguments)))
+        async with asyncio.timeout(PATIENCE):
+            answer = json.loads(await self.run(wrapped, json.dumps(arguments)))
         if "error" in answer:
             raise ScriptFailed(answer["error"])
         return answer["value"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from tests.browser.engines.engine import Engine, ScriptFailed, Tab
 
@@ -67,11 +68,13 @@ class Connection:
 
     async def read_answers(self) -> None:
         """Hand every answer to who waits for it, until the connection ends."""
-        async for message in self._socket:
-            answer = json.loads(message)
-            waiting = self._answers.pop(answer.get("id") or 0, None)
-            if waiting is not None:
-                waiting.set_result(answer)
+        # A browser that is told to close does not always take its leave.
+        with contextlib.suppress(ConnectionClosed):
+            async for message in self._socket:
+                answer = json.loads(message)
+                waiting = self._answers.pop(answer.get("id") or 0, None)
+                if waiting is not None:
+                    waiting.set_result(answer)
 
     async def command(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Send a command and return its result; an error of the protocol fails the test."""

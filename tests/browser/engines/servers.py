@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -15,9 +16,8 @@ from tests.server.process import RunningServer
 
 def serve_development(folder: Path, pages: Ports) -> tuple[RunningServer, int]:
     """Start a server as `make run` does; besides loopback one page may call it."""
-    port = free_port()
-    changes = {"PORT": str(port), "CORS_ORIGINS": f"http://{PAGES_NAME}:{pages.http}"}
-    return RunningServer(folder, changes=changes), port
+    server = RunningServer(folder, changes={"CORS_ORIGINS": f"http://{PAGES_NAME}:{pages.http}"})
+    return server, urlsplit(server.url).port or 0
 
 
 def serve_production(folder: Path, pages: Ports, public_port: int) -> tuple[RunningServer, int]:
