@@ -1,0 +1,461 @@
+"""What was wrong with the old servers, a test for each, in the order of their list of defects.
+
+Each attacks the running application the way the old one fell, and checks the status, that nothing
+changed, and that no secret is in the answer. How each is prevented is tested where it is done.
+"""
+
+import ast
+import asyncio
+import hashlib
+import logging
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import argon2.low_level
+import httpx
+import pytest
+from fastapi import FastAPI
+from jose import jwt
+from pydantic import ValidationError
+from sqlalchemy import event
+
+from app.config import Settings
+from app.models import Role
+from app.resources import Resources
+from tests.documents import ROOT
+from tests.legacy.wire import ADA, LOGIN, NEW_PASSWORD, front_end, log_in, refused, sign_up
+from tests.people import PASSWORD, People
+from tests.wire import (
+    COOKIE,
+    ONE_ENGINE,
+    change_session,
+    change_user,
+    current_sid,
+    read_users,
+    replay,
+    replay_bearer,
+    visitor,
+)
+
+MISSING = "Authentication Token is missing!"
+ENDED = "Authentication Token is invalid or has expired"
+FORBIDDEN = "Insufficient permissions."
+HTML = {"Accept": "text/html"}
+PEOPLE = ["/api/id", "/api/user", "/api/user?page=1", "/api/users", "/api/users/"]
+SOURCES = [path for folder in ("app", "alembic") for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+async def log_in_admin(people: People, page: httpx.AsyncClient) -> None:
+    await people.create("root.admin", role=Role.ADMIN)
+    await log_in(page, uid="root.admin")
+
+
+@ONE_ENGINE
+class TestWhatIsShown:
+    async def test_password_hashes_in_api_id_and_api_user(
+        self, app: FastAPI, people: People, resources: Resources
+    ) -> None:
+        async with front_end(app) as page:
+            shown = [str(await sign_up(page)), str(await log_in(page))]
+            shown += [(await page.get(path)).text for path in PEOPLE]
+            await log_in_admin(people, page)
+            shown += [(await page.get(path)).text for path in PEOPLE]
+            changed = await page.put("/api/user", json={"uid": "ada", "password": NEW_PASSWORD})
+            shown.append(changed.text)
+        hashes = [user.password_hash or "" for user in (await read_users(resources)).values()]
+        assert all(stored.startswith("$argon2id$") for stored in hashes)
+        for text in shown:
+            assert "argon2" not in text
+            assert "password" not in text.lower()
+            assert not any(stored in text for stored in hashes)
+
+    async def test_anonymous_sign_up_with_an_existing_uid_returned_that_users_record(
+        self, app: FastAPI, resources: Resources
+    ) -> None:
+        async with front_end(app) as page:
+            await sign_up(page, email="ada@example.org", sid="4711")
+            before = (await read_users(resources))["ada"]
+            again = {**ADA, "name": "Eve", "email": "eve@example.org"}
+            for path in ("/api/user", "/api/users", "/api/user/guest"):
+                answer = await page.post(path, json=again)
+                assert answer.status_code == 400
+                assert answer.json().keys() == {"message", "data", "error"}
+                assert not {"ada@example.org", "4711", "Lovelace"} & set(
+                    re.split(r'[" ]', answer.text)
+                )
+        assert (await read_users(resources)) == {"ada": before}
+
+    async def test_everybodys_personal_data_readable_by_everybody(self, app: FastAPI) -> None:
+        secret = {"email": "bob@example.org", "sid": "4711", "dob": "2008-11-30", "school": "Poway"}
+        async with front_end(app) as page:
+            await sign_up(page, uid="bob", name="Bob", **secret)
+            await sign_up(page)
+            for path in PEOPLE:
+                assert (await page.get(path)).status_code == 401
+            await log_in(page)
+            for path in PEOPLE:
+                text = (await page.get(path)).text
+                assert not any(word in text for word in ("bob@", "4711", "11-30-2008", "Poway"))
+
+
+@ONE_ENGINE
+class TestPasswords:
+    async def test_a_callers_own_pbkdf2_string_was_stored_as_the_hash(
+        self, app: FastAPI, resources: Resources
+    ) -> None:
+        digest = hashlib.pbkdf2_hmac("sha256", b"known", b"saltsalt12", 260_000).hex()
+        own = f"pbkdf2:sha256:260000$saltsalt12${digest}"
+        async with front_end(app) as page:
+            await sign_up(page, password=own)
+            assert (await read_users(resources))["ada"].password_hash != own
+            refused(
+                await page.post("/api/authenticate", json={**LOGIN, "password": "known"}),
+                401,
+                "Invalid user id or password",
+            )
+            await log_in(page, password=own)
+            await page.put("/api/user", json={"password": own.replace("saltsalt12", "saltsalt34")})
+            stored = (await read_users(resources))["ada"].password_hash or ""
+            assert stored.startswith("$argon2id$")
+
+    async def test_one_shared_reset_password(self, people: People, resources: Resources) -> None:
+        pupils = [await people.create(uid) for uid in ("one", "two")]
+        root = await people.create_and_log_in("root.admin", role=Role.ADMIN)
+        links = set()
+        for pupil in pupils:
+            answer = await root.post(f"/users/reset_password/{pupil.id}")
+            assert answer.status_code == 200
+            links.add(answer.json()["url"])
+        assert len(links) == 2
+        # Nothing changed until each of them has chosen one.
+        stored = {user.password_hash for user in (await read_users(resources)).values()}
+        assert {pupil.password_hash for pupil in pupils} < stored
+
+    @pytest.mark.parametrize("path", ["/api/user", "/api/users"])
+    async def test_default_passwords_for_users_created_without_one(
+        self, app: FastAPI, people: People, resources: Resources, path: str
+    ) -> None:
+        async with front_end(app) as page:
+            for password in ({}, {"password": ""}, {"password": None}):
+                body = {"name": "Ada Lovelace", "uid": "ada", **password}
+                refused(await page.post(path, json=body), 400, "Password is missing")
+            assert await read_users(resources) == {}
+            await log_in_admin(people, page)
+            many = [{"name": "Pupil", "uid": uid} for uid in ("one", "two")]
+            assert (await page.post("/api/users", json=many)).json()["error_count"] == 0
+            for guess in ("password", "123456", "changeme", "one", "123one", "pupil", ""):
+                answer = await page.post(
+                    "/api/authenticate", json={"uid": "one", "password": guess}
+                )
+                assert answer.status_code == 401
+
+    async def test_enumeration_by_timing(
+        self, app: FastAPI, resources: Resources, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whoever asks, and whether there is such an account: one hash is computed."""
+        async with front_end(app) as page:
+            await sign_up(page)
+            await sign_up(page, uid="gone")
+            await change_user(resources, "gone", is_active=False)
+            await sign_up(page, uid="none")
+            await change_user(resources, "none", password_hash=None)
+            answers = set()
+            hashed = _count_hashes(monkeypatch)
+            for uid in ("ada", "gone", "none", "nobody", "x" * 1000):
+                hashed.clear()
+                body = {"uid": uid, "password": "wrong horse battery"}
+                answer = await page.post("/api/authenticate", json=body)
+                answers.add((answer.status_code, answer.text))
+                assert len(hashed) == 1, uid
+            assert len(answers) == 1
+
+    async def test_no_limit_on_logins(self, app: FastAPI) -> None:
+        async with front_end(app) as page:
+            await sign_up(page)
+            wrong = {**LOGIN, "password": "wrong horse battery"}
+            statuses = [
+                (await page.post("/api/authenticate", json=wrong)).status_code for _ in range(12)
+            ]
+            assert statuses == [401] * 10 + [429] * 2
+            # The right one too: guessing it is what is held up.
+            assert (await page.post("/api/authenticate", json=LOGIN)).status_code == 429
+
+
+def _count_hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Write down the argon2 computations from here on."""
+    done: list[str] = []
+
+    def watch(kind: str) -> None:
+        compute = getattr(argon2.low_level, kind)
+
+        def watched(*arguments: Any, **options: Any) -> Any:
+            done.append(kind)
+            return compute(*arguments, **options)
+
+        monkeypatch.setattr(argon2.low_level, kind, watched)
+
+    for kind in ("hash_secret", "verify_secret"):
+        watch(kind)
+    return done
+
+
+@ONE_ENGINE
+class TestTokens:
+    async def test_default_secret_key_opens_nothing(self, app: FastAPI) -> None:
+        """The old token, signed with what stands in the public source."""
+        async with front_end(app) as page:
+            await sign_up(page)
+        for secret in ("SECRET_KEY", "secret", ""):
+            forged = jwt.encode({"_uid": "ada"}, secret or "x", algorithm="HS256")
+            assert (await replay(app, forged, "/api/id")).status_code == 401
+            assert (await replay_bearer(app, forged, "/api/id")).status_code == 401
+
+    async def test_tokens_without_expiry(self, app: FastAPI, resources: Resources) -> None:
+        async with front_end(app) as page:
+            await sign_up(page)
+            token = (await log_in(page))["token"]
+            claims = jwt.get_unverified_claims(token)
+            life = timedelta(seconds=claims["exp"] - claims["iat"])
+            assert timedelta(0) < life <= timedelta(hours=12)
+            past = datetime.now(UTC) - timedelta(seconds=1)
+            await change_session(resources, await current_sid(page), expires_at=past)
+            refused(await page.get("/api/id"), 401, ENDED)
+            assert (await replay_bearer(app, token, "/api/id")).status_code == 401
+
+    async def test_logout_that_left_the_token_alive(self, app: FastAPI) -> None:
+        async with front_end(app) as page:
+            await sign_up(page)
+            token = (await log_in(page))["token"]
+            cookie = page.cookies[COOKIE]
+            await page.delete("/api/authenticate")
+        assert (await replay(app, cookie, "/api/id")).status_code == 401
+        assert (await replay_bearer(app, token, "/api/id")).status_code == 401
+
+    async def test_tokens_printed_to_the_log(
+        self, app: FastAPI, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.DEBUG):
+            async with front_end(app) as page:
+                await sign_up(page)
+                token = (await log_in(page))["token"]
+                cookie = page.cookies[COOKIE]
+                await page.put("/api/user", json={"password": NEW_PASSWORD})
+                await replay_bearer(app, token, f"/api/id?token={token}")
+                await page.delete("/api/authenticate")
+        ours = [record.getMessage() for record in caplog.records if record.name != "httpx"]
+        assert ours
+        for secret in (token, cookie, PASSWORD, NEW_PASSWORD):
+            assert not any(secret in line for line in ours)
+
+
+@ONE_ENGINE
+class TestRights:
+    async def test_public_bulk_creation(self, app: FastAPI, resources: Resources) -> None:
+        pupils = [{"name": "Pupil", "uid": f"pupil{number}"} for number in range(3)]
+        async with front_end(app) as page:
+            for path in ("/api/users", "/api/users/"):
+                refused(await page.post(path, json=pupils), 403, FORBIDDEN)
+        assert await read_users(resources) == {}
+
+    async def test_any_logged_in_user_could_delete_any_user(
+        self, app: FastAPI, people: People, resources: Resources
+    ) -> None:
+        bob = await people.create("bob")
+        async with front_end(app) as page:
+            await sign_up(page)
+            await log_in(page)
+            for path in ("/api/user", "/api/users", "/api/users/"):
+                answer = await page.request("DELETE", path, json={"uid": "bob"})
+                refused(answer, 403, FORBIDDEN)
+        ada = await people.log_in("ada")
+        assert (await ada.delete(f"/users/delete/{bob.id}")).status_code == 403
+        assert "bob" in await read_users(resources)
+
+    @pytest.mark.parametrize("role", ["Admin", "min", "admin,user", "Administrator"])
+    async def test_substring_role_check(
+        self, app: FastAPI, resources: Resources, role: str
+    ) -> None:
+        """Part of a role's name was enough, and a role could be asked for."""
+        async with front_end(app) as page:
+            await sign_up(page, role=role)
+            await log_in(page)
+            for path in ("/api/user", "/api/users"):
+                await page.put(path, json={"uid": "ada", "role": role})
+            answer = await page.request("DELETE", "/api/user", json={"uid": "ada"})
+            refused(answer, 403, FORBIDDEN)
+        assert (await read_users(resources))["ada"].role is Role.USER
+
+    async def test_update_user_without_a_login(
+        self, app: FastAPI, people: People, resources: Resources
+    ) -> None:
+        await people.create("ada")
+        before = await read_users(resources)
+        body = {"name": "Eve", "role": "Admin", "password": NEW_PASSWORD}
+        async with front_end(app) as page:
+            for method, path, status in [
+                ("PUT", "/update_user/ada", 403),
+                ("PUT", "/api/user", 401),
+                ("PUT", "/api/users", 401),
+            ]:
+                assert (await page.request(method, path, json=body)).status_code == status
+        async with visitor(app) as script:
+            assert (await script.put("/update_user/ada", json=body)).status_code == 404
+        assert await read_users(resources) == before
+
+
+@ONE_ENGINE
+class TestPages:
+    async def test_no_csrf_protection_on_the_pages_post(
+        self, people: People, resources: Resources
+    ) -> None:
+        ada = await people.create_and_log_in("ada")
+        before = await read_users(resources)
+        foreign = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site", **HTML}
+        for path in ("/login", "/login/", "/logout", "/account/profile", "/account/delete"):
+            answer = await ada.post(path, data={"name": "Eve"}, headers=foreign)
+            assert answer.status_code == 403, path
+            assert "Set-Cookie" not in answer.headers
+        assert await read_users(resources) == before
+        assert (await ada.get("/api/id")).status_code == 200
+
+    @pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
+    async def test_no_csrf_protection_on_get_logout(self, people: People, site: str) -> None:
+        ada = await people.create_and_log_in("ada")
+        for path in ("/logout", "/logout?next=/"):
+            await ada.get(path, headers={"Sec-Fetch-Site": site, **HTML})
+        assert (await ada.get("/api/id")).status_code == 200
+
+    @pytest.mark.parametrize(
+        "target",
+        ["https://evil.example", "//evil.example", "/\\evil.example", "/%2f/evil.example", "http:"],
+    )
+    async def test_off_site_next(self, people: People, target: str) -> None:
+        await people.create("ada")
+        page = await people.visitor()
+        form = {"username": "ada", "password": PASSWORD, "next": target}
+        answer = await page.post("/login", data=form, headers=HTML)
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+
+    async def test_public_guessable_uploads(self, app: FastAPI) -> None:
+        async with visitor(app) as stranger:
+            for path in (
+                "/uploads",
+                "/uploads/",
+                "/uploads/ada/ada.jpg",
+                "/uploads/../portfolio.db",
+                "/instance/keys.json",
+                "/static/../instance/keys.json",
+            ):
+                assert (await stranger.get(path)).status_code == 404
+
+
+@ONE_ENGINE
+class TestCrashes:
+    @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+    async def test_500_for_malformed_json(self, app: FastAPI, people: People, method: str) -> None:
+        async with front_end(app) as page:
+            await log_in_admin(people, page)
+            for path in ("/api/user", "/api/users", "/api/user/class", "/api/authenticate"):
+                for content in (b"{", b"\xff\xfe", b'{"a":', b"[" * 100_000, b"NaN"):
+                    answer = await page.request(method, path, content=content)
+                    assert answer.status_code < 500, (path, content[:9])
+                    assert answer.status_code in {200, 400, 401, 405}
+
+    async def test_500_for_a_duplicate_uid_on_put(self, app: FastAPI) -> None:
+        async with front_end(app) as page:
+            await sign_up(page, uid="bob")
+            me = await sign_up(page)
+            await log_in(page)
+            taken = "That user name is taken."
+            refused(await page.put("/api/user", json={"uid": "bob"}), 409, taken)
+            body = {"id": me["id"], "uid": "bob"}
+            refused(await page.put("/api/users", json=body), 409, taken)
+            assert (await page.get("/api/id")).json()["uid"] == "ada"
+
+    async def test_500_for_a_null_dob(self, app: FastAPI) -> None:
+        async with front_end(app) as page:
+            await sign_up(page, dob=None)
+            await log_in(page)
+            for path in PEOPLE:
+                assert (await page.get(path)).status_code == 200
+            assert (await page.put("/api/user", json={"dob": None})).status_code == 200
+
+    async def test_500_for_an_expired_token(self, app: FastAPI) -> None:
+        expired = jwt.encode({"_uid": "ada", "exp": 1}, "secret", algorithm="HS256")
+        async with front_end(app) as page:
+            for headers in (
+                {"Cookie": f"{COOKIE}={expired}"},
+                {"Authorization": f"Bearer {expired}"},
+            ):
+                refused(await page.get("/api/id", headers=headers), 401, ENDED)
+            old = {"Cookie": f"jwt_python_flask={expired}"}
+            refused(await page.get("/api/id", headers=old), 401, MISSING)
+
+
+@ONE_ENGINE
+class TestOperation:
+    async def test_one_query_per_row_on_lists(
+        self, app: FastAPI, people: People, resources: Resources
+    ) -> None:
+        async with front_end(app) as page:
+            await log_in_admin(people, page)
+            engine = resources.database._reader.sync_engine  # noqa: SLF001  (what it counts)
+            statements: list[str] = []
+            stop = watch_selects(engine, statements)
+            counts = []
+            for number in range(2):
+                await people.create(f"pupil{number}")
+                statements.clear()
+                assert len((await page.get("/api/users")).json()) == number + 2
+                counts.append(len(statements))
+            stop()
+        assert counts[0] == counts[1]
+
+    async def test_blocking_http_inside_requests(
+        self, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Signing up and changing one's name ask nobody else, GitHub and the like included."""
+
+        def refuse(*_: object, **__: object) -> None:
+            raise AssertionError("A request opened a connection.")
+
+        async with front_end(app) as page:
+            monkeypatch.setattr("socket.socket.connect", refuse)
+            monkeypatch.setattr(asyncio.BaseEventLoop, "create_connection", refuse)
+            await sign_up(page, kasm_server_needed=True)
+            await log_in(page)
+            assert (await page.put("/api/user", json={"uid": "ada.king"})).status_code == 200
+
+
+def watch_selects(engine: Any, statements: list[str]) -> Callable[[], None]:
+    """Write down the SELECTs of an engine until the returned function is called."""
+
+    def see(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.lstrip().upper().startswith("SELECT"):
+            statements.append(statement)
+
+    event.listen(engine, "before_cursor_execute", see)
+    return lambda: event.remove(engine, "before_cursor_execute", see)
+
+
+class TestSettingsAndSource:
+    @pytest.mark.parametrize("secret", ["SECRET_KEY", "secret", "changeme", ""])
+    def test_default_secret_key(self, secret: str) -> None:
+        with pytest.raises(ValidationError, match="SECRET_KEY must be at least 32 random"):
+            Settings(_env_file=None, secret_key=secret)
+
+    def test_debug_server_on_0_0_0_0(self) -> None:
+        settings = Settings(_env_file=None)
+        assert settings.host == "127.0.0.1"
+        assert not any("debug=True" in path.read_text("utf-8") for path in SOURCES)
+
+    def test_api_keys_in_source(self) -> None:
+        """No text in the code looks like a key: long, of one word, and of many characters."""
+        for path in SOURCES:
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    word = node.value
+                    is_key = re.fullmatch(r"[A-Za-z0-9+/=_-]{24,}", word) and re.search(r"\d", word)
+                    assert not is_key or len(set(word)) < 12, f"{path.name}: {word}"
