@@ -2,17 +2,16 @@
 
 from typing import Any
 
-import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.models import Role
 from app.resources import Resources
 from tests.legacy.wire import (
     LOGIN,
     NEW_PASSWORD,
     front_end,
     log_in,
+    log_in_admin,
     refused,
     sign_up,
 )
@@ -25,12 +24,6 @@ FORBIDDEN = "Insufficient permissions."
 NAME = "Name is missing, or is less than 2 characters"
 UID = "User ID is missing, or is less than 2 characters"
 BOTH = pytest.mark.parametrize("path", ["/api/user", "/api/user/"])
-
-
-async def admin_page(people: People, page: httpx.AsyncClient) -> None:
-    """Log a page in as an admin."""
-    await people.create("root.admin", role=Role.ADMIN)
-    await log_in(page, uid="root.admin")
 
 
 class TestRead:
@@ -123,7 +116,7 @@ class TestChangeRefusals:
 
     async def test_admin_names_nobody(self, app: FastAPI, people: People) -> None:
         async with front_end(app) as page:
-            await admin_page(people, page)
+            await log_in_admin(people, page)
             answer = await page.put("/api/user", json={"uid": "nobody", "name": "Eve"})
             refused(answer, 404, "User nobody not found")
 
@@ -200,7 +193,7 @@ class TestAdmin:
         async with front_end(app) as page, front_end(app) as pupil:
             await sign_up(pupil)
             await log_in(pupil)
-            await admin_page(people, page)
+            await log_in_admin(people, page)
             body = {"uid": "ada", "name": "Ada King", "role": "Teacher", "school": "Poway"}
             answer = await page.put("/api/user", json=body)
             assert answer.status_code == 200
@@ -212,7 +205,7 @@ class TestAdmin:
         async with front_end(app) as page, front_end(app) as pupil:
             await sign_up(pupil)
             await log_in(pupil)
-            await admin_page(people, page)
+            await log_in_admin(people, page)
             body = {"uid": "ada", "password": NEW_PASSWORD}
             assert (await page.put("/api/user", json=body)).status_code == 200
             refused(await pupil.get("/api/id"), 401, ENDED)
@@ -221,13 +214,13 @@ class TestAdmin:
 
     async def test_renames_oneself(self, app: FastAPI, people: People) -> None:
         async with front_end(app) as page:
-            await admin_page(people, page)
+            await log_in_admin(people, page)
             assert (await page.put("/api/user", json={"uid": "chief"})).status_code == 200
             await log_in(page, uid="chief")
 
     async def test_may_not_be_the_last_to_go(self, app: FastAPI, people: People) -> None:
         async with front_end(app) as page:
-            await admin_page(people, page)
+            await log_in_admin(people, page)
             answer = await page.put("/api/user", json={"role": "User"})
             refused(answer, 409, "This is the last active admin.")
 
@@ -244,7 +237,7 @@ class TestDelete:
             await log_in(page)
             refused(await page.request("DELETE", path, json=body), 403, FORBIDDEN)
             assert (await page.get("/api/id")).status_code == 200
-            await admin_page(people, page)
+            await log_in_admin(people, page)
             for nobody in ({"uid": "nobody"}, {"uid": 7}):
                 answer = await page.request("DELETE", path, json=nobody)
                 refused(answer, 404, f"User {nobody['uid']} not found")

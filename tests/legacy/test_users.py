@@ -9,18 +9,13 @@ from sqlalchemy import event
 
 from app.models import Role
 from app.resources import Resources
-from tests.legacy.wire import ADA, FIELDS, front_end, log_in, refused, sign_up
+from tests.legacy.wire import ADA, FIELDS, front_end, log_in, log_in_admin, refused, sign_up
 from tests.people import PASSWORD, People
 from tests.wire import ONE_ENGINE, read_users
 
 MISSING = "Authentication Token is missing!"
 NOT_OWNER = "Insufficient permissions, user is not owner or admin."
 BOTH = pytest.mark.parametrize("path", ["/api/users", "/api/users/"])
-
-
-async def log_in_admin(people: People, page: httpx.AsyncClient) -> None:
-    await people.create("root.admin", role=Role.ADMIN)
-    await log_in(page, uid="root.admin")
 
 
 class TestList:

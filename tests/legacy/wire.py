@@ -5,7 +5,8 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from tests.people import PASSWORD
+from app.models import Role
+from tests.people import PASSWORD, People
 from tests.wire import visitor
 
 ORIGIN = "http://localhost:4100"
@@ -42,6 +43,12 @@ async def log_in(client: httpx.AsyncClient, **changes: Any) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     answered: dict[str, Any] = answer.json()
     return answered
+
+
+async def log_in_admin(people: People, client: httpx.AsyncClient) -> None:
+    """Create an admin and log a page in as them."""
+    await people.create("root.admin", role=Role.ADMIN)
+    await log_in(client, uid="root.admin")
 
 
 def refused(answer: httpx.Response, status: int, message: str) -> None:
