@@ -35,12 +35,13 @@ from app.middleware import ConditionalGet, RequestContext, RequestGuard, Securit
 from app.notices import Notices
 from app.origins import OriginPolicy
 from app.resources import open_resources
-from app.routers import auth, pages, static, system, users
+from app.routers import auth, pages, sections, static, system, users
 from app.templating import Templates
 
 TAGS = [
     {"name": "auth", "description": "Log in, refresh, log out, sessions."},
     {"name": "users", "description": "Accounts."},
+    {"name": "sections", "description": "Classes and courses, and who is in them."},
     {"name": "system", "description": "For machines that watch this one."},
     {"name": "legacy", "description": "The addresses of the old Flask servers, for their pages."},
 ]
@@ -102,7 +103,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     reload = not settings.is_production
     app.state.assets = Assets(reload=reload)
     app.state.templates = Templates(app.state.assets, site_name=settings.site_name, reload=reload)
-    for part in (auth, users, system, static, pages):
+    for part in (auth, users, sections, system, static, pages):
         app.include_router(part.router)
     if settings.legacy_api == "on":
         legacy.install(app)

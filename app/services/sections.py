@@ -23,6 +23,7 @@ from app.services.cursors import make_cursor, read_cursor
 MAX_SECTIONS = 1000
 MAX_PAGE = 100
 _JULY = 7
+_NOT_IN_IT = "You are not in a section of this name."
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,28 @@ async def list_memberships(
     return (await session.exec(query)).all()
 
 
+async def get_membership(
+    session: AsyncSession, actor: Actor, *, abbreviation: str
+) -> tuple[Section, int]:
+    """Return a section one belongs to, and the year.
+
+    Raises:
+        SectionNotFound: one does not belong to a section of this name.
+    """
+    query = (
+        select(Section, Membership.year)
+        .join(Membership, col(Membership.section_id) == col(Section.id))
+        .where(
+            Membership.user_id == actor.user_id,
+            Section.abbreviation_folded == fold(abbreviation),
+        )
+    )
+    found = (await session.exec(query)).one_or_none()
+    if found is None:
+        raise SectionNotFound(_NOT_IN_IT)
+    return found
+
+
 async def list_members(
     session: AsyncSession,
     actor: Actor,
@@ -139,8 +162,8 @@ async def list_members(
 
 async def join_sections(
     session: AsyncSession, actor: Actor, *, abbreviations: Collection[str], now: datetime
-) -> None:
-    """Belong to some sections, from now on in the present school year.
+) -> int:
+    """Belong to some sections, in the present school year; return how many of them are new.
 
     Where one belongs already nothing changes, the year neither. It is all of them or none.
 
@@ -163,12 +186,10 @@ async def join_sections(
     mine = select(Membership.section_id).where(Membership.user_id == user_id)
     present = set((await session.exec(mine)).all())
     year = school_year(now)
-    session.add_all(
-        Membership(section_id=key, user_id=user_id, year=year)
-        for key in found
-        if key not in present
-    )
+    new = [key for key in found if key not in present]
+    session.add_all(Membership(section_id=key, user_id=user_id, year=year) for key in new)
     await session.flush()
+    return len(new)
 
 
 async def change_year(session: AsyncSession, actor: Actor, *, abbreviation: str, year: int) -> None:
@@ -187,7 +208,7 @@ async def change_year(session: AsyncSession, actor: Actor, *, abbreviation: str,
     )
     membership = (await session.exec(query)).one_or_none()
     if membership is None:
-        raise SectionNotFound("You are not in a section of this name.")
+        raise SectionNotFound(_NOT_IN_IT)
     membership.year = year
     await session.flush()
 
@@ -210,7 +231,7 @@ async def leave_sections(
         )
     )
     if left.rowcount < len(wanted):
-        raise SectionNotFound("You are not in a section of this name.")
+        raise SectionNotFound(_NOT_IN_IT)
 
 
 def _fold_all(abbreviations: Collection[str]) -> set[str]:

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 LONG = "Maximilian Alexander Konstantin von und zu Hohenzollern-Sigmaringen-Donaudampfschiff"
 LONG_UID = "maximilian.hohenzollern-sigmaringen.von.und.zu.example-01234567"
+LONG_SECTION = "W" * 32
 SUBMIT = "main form[method=post] button:not([type=button])"
 
 Visit = Callable[[Page, Site], Awaitable[object]]
@@ -37,6 +38,20 @@ def posted(path: str, button: str = SUBMIT) -> Visit:
         await page.goto(site.url + path)
         await page.click(button)
         await page.wait_for_load_state()
+
+    return visit
+
+
+def with_section(path: str) -> Visit:
+    """Return a visit on a site with a section that the visitor is in."""
+
+    async def visit(page: Page, site: Site) -> None:
+        section = {"abbreviation": LONG_SECTION, "name": LONG}
+        await page.request.post(f"{site.url}/api/v1/sections", data=section)
+        mine = f"{site.url}/api/v1/users/me/sections/{LONG_SECTION}"
+        answer = await page.request.put(mine, data={})
+        assert answer.ok, await answer.text()
+        await page.goto(site.url + path)
 
     return visit
 
@@ -80,6 +95,11 @@ VISITS: dict[str, tuple[str, Visit]] = {
     "no users": ("root.admin", at("/admin/users?q=zzz")),
     "user": ("root.admin", at(f"/admin/users/{LONG_UID}")),
     "user, deleting": ("root.admin", at("/admin/users/layla/delete")),
+    "no sections": (LONG_UID, at("/sections?done=left")),
+    "sections": ("root.admin", with_section("/sections")),
+    "sections refused": ("root.admin", posted("/sections", "form[action='/sections'] button")),
+    "section": ("root.admin", with_section(f"/sections/{LONG_SECTION}")),
+    "section, deleting": ("root.admin", with_section(f"/sections/{LONG_SECTION}/delete")),
     "invitation": ("root.admin", posted("/admin/users")),
     "front ends": ("root.admin", at(FRONT_ENDS)),
     "front end, same site": ("root.admin", at(f"{FRONT_ENDS}?address=http://localhost:4100")),
