@@ -1,10 +1,11 @@
-"""CORS: what a browser lets pages of other origins read, and its question before they call.
+"""Pages of other origins: what a browser lets them read, its question before, its lost cookies.
 
 `CORS=on` takes CORS, `CORS=off` takes Preflights: a reverse proxy adds the headers then, and may
-hand the browser's question on.
+hand the browser's question on. LostCookies stands further in, and only looks.
 """
 
 from functools import partial
+from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
@@ -13,9 +14,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.assets import PREFIX
+from app.cookies import COOKIE_NAME
 from app.incoming import get_visit
-from app.notices import Notices
+from app.notices import Browser, Notices
 from app.origins import OriginPolicy
+
+_MAX_USER_AGENT = 200
+# Where front ends ask who is logged in, on every page.
+_WHO_AM_I = frozenset({"/api/v1/auth/session", "/api/id", "/api/id/"})
 
 
 class CORS(CORSMiddleware):
@@ -93,3 +99,40 @@ class Preflights:
             await Response(status_code=204)(scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+
+class LostCookies:
+    """Notices browsers that are given a cookie for another site's page and do not return it."""
+
+    def __init__(self, app: ASGIApp, *, notices: Notices) -> None:
+        self.app = app
+        self._notices = notices
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or "origin" not in (headers := Headers(scope=scope)):
+            await self.app(scope, receive, send)
+            return
+        client = scope.get("client")
+        browser = Browser(
+            origin=headers["origin"],
+            address=client[0] if client else "",
+            user_agent=headers.get("user-agent", "")[:_MAX_USER_AGENT],
+        )
+        if "authorization" in headers or COOKIE_NAME in ";".join(headers.getlist("cookie")):
+            self._notices.see_credentials(browser)
+            await self.app(scope, receive, send)
+            return
+
+        async def send_wrapper(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._look_at(message, scope["path"], browser)
+            await send(message)
+
+        await self.app(scope, receive, send_wrapper)
+
+    def _look_at(self, start: Message, path: str, browser: Browser) -> None:
+        cookies = Headers(raw=start["headers"]).getlist("set-cookie")
+        if any("Partitioned" in cookie and "Max-Age=0" not in cookie for cookie in cookies):
+            self._notices.expect_cookie(browser)
+        elif start["status"] == HTTPStatus.UNAUTHORIZED and path in _WHO_AM_I:
+            self._notices.miss_cookie(browser)

@@ -27,7 +27,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from app import __version__, legacy, openapi
 from app.assets import Assets
 from app.config import Settings
-from app.cors import CORS, Preflights
+from app.cors import CORS, LostCookies, Preflights
 from app.error_handlers import respond
 from app.errors import AppError
 from app.locks import only_server
@@ -89,6 +89,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             Middleware(CORS, policy=policy, notices=notices)
             if settings.cors == "on"
             else Middleware(Preflights, policy=policy),
+            Middleware(LostCookies, notices=notices),
             Middleware(RequestContext, respond=respond),
             Middleware(RequestGuard, settings=settings, policy=policy, notices=notices),
             Middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes),

@@ -1,4 +1,4 @@
-"""What this process tells once about front ends: which origins it refused, and logins in the clear.
+"""What this process tells once about front ends: refused origins, lost cookies, plain http.
 
 Each is a line in the log that names the setting or the rule in the way. Whoever makes up origins
 fills neither the log nor the memory: both are bounded.
@@ -20,6 +20,10 @@ MAX_ORIGINS = 200
 MAX_LINES, PERIOD = 100, 3600.0
 # The longest that a browser can send is shorter.
 _MAX_LENGTH = 300
+# A browser that keeps the cookie shows it within this many seconds of a login.
+SOON = 60.0
+# One login may be followed by somebody else's question, from the next desk; two in a row are not.
+STRIKES = 2
 
 log = logging.getLogger("portfolio.security")
 
@@ -33,6 +37,15 @@ class Refusal:
     last_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """As much of a browser as can be told apart: its page's origin, address and User-Agent."""
+
+    origin: str
+    address: str
+    user_agent: str
+
+
 class Notices:
     """The memory of one process. `clock` counts seconds."""
 
@@ -40,6 +53,8 @@ class Notices:
         self._settings = settings
         self._clock = clock
         self._refused: OrderedDict[str, Refusal] = OrderedDict()
+        # Of browsers that have not shown their cookie: until when to expect it, and the strikes.
+        self._expected: OrderedDict[Browser, tuple[float, int]] = OrderedDict()
         self._told: OrderedDict[str, None] = OrderedDict()
         self._period_ends, self._lines = 0.0, 0
 
@@ -75,6 +90,30 @@ class Notices:
             "A login over plain http: anyone on that network can read it. Use https.",
             host=host[:_MAX_LENGTH],
         )
+
+    def expect_cookie(self, browser: Browser) -> None:
+        """Remember that a browser was just given a cookie for pages of another site."""
+        _, strikes = self._expected.pop(browser, (0.0, 0))
+        self._expected[browser] = (self._clock() + SOON, strikes)
+        if len(self._expected) > MAX_ORIGINS:
+            self._expected.popitem(last=False)
+
+    def see_credentials(self, browser: Browser) -> None:
+        """Forget a browser: it sent its cookie, or a token in place of it."""
+        self._expected.pop(browser, None)
+
+    def miss_cookie(self, browser: Browser) -> None:
+        """Count that a browser asked who is logged in, and sent nothing to tell by."""
+        until, strikes = self._expected.get(browser, (0.0, 0))
+        if self._clock() > until:
+            return
+        self._expected[browser] = (0.0, strikes + 1)
+        if strikes + 1 >= STRIKES:
+            self._tell(
+                "Logins from another site are lost: a browser keeps no cookies of other sites, so "
+                "that page needs portfolio.js or a Bearer token",
+                origin=browser.origin,
+            )
 
     def _tell(self, sentence: str, **about: str | None) -> None:
         """Log a sentence once for each origin or host."""

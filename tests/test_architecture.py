@@ -236,7 +236,7 @@ class TestMiddleware:
         ] == []
 
     def test_looks_at_the_kind_of_connection_first(self) -> None:
-        assert len(self.CLASSES) >= 6
+        assert len(self.CLASSES) >= 7
         for node in self.CLASSES:
             (call,) = (item for item in node.body if getattr(item, "name", "") == "__call__")
             assert 'scope["type"]' in ast.unparse(call).replace("'", '"'), node.name

@@ -124,6 +124,18 @@ class TestChoosing:
             (visit("https://api.school.org", "https://x.github.io", "cross-site"), HTTPS_CROSS),
             (visit("https://api.school.org", "https://x.github.io"), HTTPS_CROSS),
             (visit("https://localhost", "https://127.0.0.1"), HTTPS_CROSS),
+            # `null` is a page from a file or a sandbox: no site is its own.
+            (visit("https://api.school.org", "null"), HTTPS_CROSS),
+            (visit("https://api.school.org", "null", "cross-site"), HTTPS_CROSS),
+            (visit("http://192.168.1.7:8086", "null"), HTTP),
+            # Two names over http: browsers send no Sec-Fetch-Site there, and drop Secure.
+            (visit("http://api.school.lan", "http://pages.other.lan"), HTTP),
+            # Schemes count: the same name over https is another site.
+            (
+                visit("http://localhost:8086", "https://localhost:4100", "cross-site"),
+                LOOPBACK_CROSS,
+            ),
+            (visit("https://api.school.org", "http://www.school.org", "cross-site"), HTTPS_CROSS),
             (visit("http://", "http://localhost:4100"), HTTP),
         ],
         ids=str,

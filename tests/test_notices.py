@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.config import Settings
-from app.notices import MAX_LINES, MAX_ORIGINS, PERIOD, Notices
+from app.notices import MAX_LINES, MAX_ORIGINS, PERIOD, SOON, Browser, Notices
 from app.observability import ConsoleFormatter, JSONFormatter
 from tests.people import PASSWORD, People
 from tests.wire import LOGIN, ONE_ENGINE, SESSION, visitor
@@ -187,6 +187,119 @@ class TestInTheServer:
         assert [line["origin"] for line in lines(log)] == ["http://localhost:4100", None]
         assert "CORS_ORIGINS" not in json.dumps([line["message"] for line in lines(log)])
         assert people.app.state.notices.refused == []
+
+
+LOST = "Logins from another site are lost: a browser keeps no cookies of other sites, so that page "
+
+
+class TestALostCookie:
+    SAFARI = Browser("http://127.0.0.1:4100", "192.0.2.1", "Safari")
+
+    def log_in_and_ask(self, notices: Notices, browser: Browser = SAFARI) -> None:
+        notices.expect_cookie(browser)
+        notices.miss_cookie(browser)
+
+    def test_one_login_alone_proves_nothing(
+        self, notices: Notices, log: pytest.LogCaptureFixture
+    ) -> None:
+        """The question may be the next desk's: a class shares address, page and browser."""
+        self.log_in_and_ask(notices)
+        notices.miss_cookie(self.SAFARI)
+        assert lines(log) == []
+
+    def test_nor_do_two_when_a_cookie_or_token_came_between(
+        self, notices: Notices, log: pytest.LogCaptureFixture
+    ) -> None:
+        for _ in range(3):
+            self.log_in_and_ask(notices)
+            notices.see_credentials(self.SAFARI)
+        assert lines(log) == []
+
+    def test_nor_a_question_long_after(
+        self, notices: Notices, clock: Clock, log: pytest.LogCaptureFixture
+    ) -> None:
+        for _ in range(3):
+            notices.expect_cookie(self.SAFARI)
+            clock.now += SOON + 1
+            notices.miss_cookie(self.SAFARI)
+        assert lines(log) == []
+
+    def test_nor_another_browsers(self, notices: Notices, log: pytest.LogCaptureFixture) -> None:
+        for number in range(MAX_ORIGINS * 2):
+            self.log_in_and_ask(notices, Browser(self.SAFARI.origin, f"::{number:x}", "Safari"))
+        assert lines(log) == []
+
+    def test_twice_in_a_row_is_told_once(
+        self, notices: Notices, log: pytest.LogCaptureFixture
+    ) -> None:
+        for _ in range(4):
+            self.log_in_and_ask(notices)
+        (line,) = lines(log)
+        assert line["message"] == f"{LOST}needs portfolio.js or a Bearer token"
+        assert line["origin"] == self.SAFARI.origin
+
+
+@ONE_ENGINE
+class TestALostCookieInTheServer:
+    @pytest.mark.parametrize("path", [SESSION, "/api/id"])
+    async def test_is_told(self, people: People, log: pytest.LogCaptureFixture, path: str) -> None:
+        await people.create("ada")
+        async with visitor(people.app, headers={"Origin": "http://127.0.0.1:4100"}) as browser:
+            for _ in range(2):
+                answer = await browser.post("/api/v1/auth/login", json=LOGIN)
+                assert "Partitioned" in answer.headers["set-cookie"]
+                browser.cookies.clear()
+                assert lines(log) == []
+                assert (await browser.get(path)).status_code == 401
+        (line,) = lines(log)
+        assert line["message"].startswith(LOST)
+        assert line["origin"] == "http://127.0.0.1:4100"
+
+    async def test_is_none_where_the_login_lasts_or_was_never_there(
+        self, people: People, log: pytest.LogCaptureFixture
+    ) -> None:
+        await people.create("ada")
+        async with visitor(people.app, headers={"Origin": "http://127.0.0.1:4100"}) as browser:
+            for _ in range(3):
+                await browser.get(SESSION)
+                await browser.post("/api/v1/auth/login", json={**LOGIN, "password": "wrong"})
+                await browser.get(SESSION)
+                answer = await browser.post("/api/v1/auth/login", json=LOGIN)
+                # httpx keeps no Secure cookie for http; browsers do on loopback.
+                cookie = answer.headers["set-cookie"].partition(";")[0]
+                browser.cookies.clear()
+                asked = await browser.get(SESSION, headers={"Cookie": cookie})
+                assert asked.status_code == 200
+                await browser.post("/api/v1/auth/logout", headers={"Cookie": cookie})
+                await browser.get(SESSION)
+        assert lines(log) == []
+
+    async def test_is_none_where_a_token_carries_on(
+        self, people: People, log: pytest.LogCaptureFixture
+    ) -> None:
+        """As portfolio.js does."""
+        await people.create("ada")
+        form = {"username": "ada", "password": PASSWORD}
+        async with visitor(people.app, headers={"Origin": "http://127.0.0.1:4100"}) as browser:
+            for _ in range(3):
+                await browser.post("/api/v1/auth/login", json=LOGIN)
+                browser.cookies.clear()
+                assert (await browser.get(SESSION)).status_code == 401
+                token = (await browser.post("/api/v1/auth/token", data=form)).json()
+                bearer = {"Authorization": f"Bearer {token['access_token']}"}
+                assert (await browser.get(SESSION, headers=bearer)).status_code == 200
+        assert lines(log) == []
+
+    async def test_is_none_on_the_same_site(
+        self, people: People, log: pytest.LogCaptureFixture
+    ) -> None:
+        await people.create("ada")
+        async with visitor(people.app, headers={"Origin": "http://localhost:4100"}) as browser:
+            for _ in range(3):
+                await browser.post("/api/v1/auth/login", json=LOGIN)
+                browser.cookies.clear()
+                await browser.get(SESSION)
+        assert lines(log) == []
 
 
 @ONE_ENGINE
