@@ -47,18 +47,26 @@ class Form:
         return "" if "password" in name else self.values.get(name, "")
 
     def check(
-        self, model: type[M], *, given: Mapping[str, Any] | None = None, **names: str
+        self,
+        model: type[M],
+        *,
+        given: Mapping[str, Any] | None = None,
+        stored: Mapping[str, str] | None = None,
+        **names: str,
     ) -> tuple[M | None, Self]:
         """Validate against a wire model; return it, or None and this form with messages.
 
         `names` maps the model's fields to the form's where they differ; `given` holds fields whose
-        values are not text. Fields that the form does not have stay unset.
+        values are not text. Fields that the form does not have stay unset, and so do those that
+        still say what is `stored`: what came from an old server is not judged by today's rules.
         """
         sent = {
             name: self.values[names.get(name, name)]
             for name in model.model_fields
             if names.get(name, name) in self.values
         }
+        if stored is not None:
+            sent = {name: text for name, text in sent.items() if text != stored.get(name)}
         try:
             return model.model_validate({**sent, **(given or {})}), self
         except ValidationError as error:

@@ -56,7 +56,7 @@ async def save_profile(
     request: Request, form: FormDep, resources: ResourcesDep, actor: ActorDep, viewer: PageUser
 ) -> Response:
     """Save name, user name and e-mail."""
-    changes, form = form.check(UserUpdate)
+    changes, form = form.check(UserUpdate, stored={"uid": viewer.uid})
     if changes is None:
         return await _show(request, resources, actor, viewer, refusal=FieldsRefused(), profile=form)
     try:

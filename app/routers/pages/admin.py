@@ -1,5 +1,7 @@
 """Admins look after accounts: find, change, disable, reset, delete, invite."""
 
+from urllib.parse import quote
+
 from fastapi import APIRouter, Request, Response
 
 from app.dependencies import (
@@ -73,40 +75,7 @@ def _show_user(
     )
 
 
-@router.get("/users/{uid}")
-async def show_user(
-    request: Request, uid: str, session: SessionDep, _viewer: AdminPageUser, done: str = ""
-) -> Response:
-    """Show one account."""
-    return _show_user(request, await accounts.get_user(session, uid=uid), done=done)
-
-
-@router.post("/users/{uid}")
-async def save_user(
-    request: Request,
-    uid: str,
-    form: FormDep,
-    resources: ResourcesDep,
-    actor: ActorDep,
-    _viewer: AdminPageUser,
-) -> Response:
-    """Save name, user name, e-mail, role and state."""
-    async with resources.database.transaction(read_only=True) as session:
-        user = await accounts.get_user(session, uid=uid)
-    # A box that is not ticked is not sent at all.
-    given = {"is_active": form.value("is_active") == "on"}
-    wanted, form = form.check(UserAdminUpdate, given=given)
-    if wanted is None:
-        return _show_user(request, user, status=422, form=form)
-    try:
-        async with resources.database.transaction() as session:
-            changed = await accounts.update_user(session, actor, uid=uid, changes=wanted)
-    except AppError as error:
-        return _show_user(request, user, status=error.status, form=form.refused(error))
-    return see_other(f"/admin/users/{changed.uid}?done=saved")
-
-
-@router.post("/users/{uid}/reset")
+@router.post("/users/{uid:path}/reset")
 async def create_reset_link(
     request: Request,
     uid: str,
@@ -123,7 +92,7 @@ async def create_reset_link(
     )
 
 
-@router.get("/users/{uid}/delete")
+@router.get("/users/{uid:path}/delete")
 async def show_delete(
     request: Request, uid: str, session: SessionDep, _viewer: AdminPageUser
 ) -> Response:
@@ -132,7 +101,7 @@ async def show_delete(
     return page(request, "admin_user_delete.html", user=user, form=Form())
 
 
-@router.post("/users/{uid}/delete")
+@router.post("/users/{uid:path}/delete")
 async def delete_user(
     request: Request, uid: str, resources: ResourcesDep, actor: ActorDep, _viewer: AdminPageUser
 ) -> Response:
@@ -146,3 +115,37 @@ async def delete_user(
         refused = Form().refused(error)
         return page(request, "admin_user_delete.html", status=error.status, user=user, form=refused)
     return see_other("/admin/users?done=deleted")
+
+
+# After the addresses that are longer by a word: a uid from an old server may have a slash in it.
+@router.get("/users/{uid:path}")
+async def show_user(
+    request: Request, uid: str, session: SessionDep, _viewer: AdminPageUser, done: str = ""
+) -> Response:
+    """Show one account."""
+    return _show_user(request, await accounts.get_user(session, uid=uid), done=done)
+
+
+@router.post("/users/{uid:path}")
+async def save_user(
+    request: Request,
+    uid: str,
+    form: FormDep,
+    resources: ResourcesDep,
+    actor: ActorDep,
+    _viewer: AdminPageUser,
+) -> Response:
+    """Save name, user name, e-mail, role and state."""
+    async with resources.database.transaction(read_only=True) as session:
+        user = await accounts.get_user(session, uid=uid)
+    # A box that is not ticked is not sent at all.
+    given = {"is_active": form.value("is_active") == "on"}
+    wanted, form = form.check(UserAdminUpdate, given=given, stored={"uid": user.uid})
+    if wanted is None:
+        return _show_user(request, user, status=422, form=form)
+    try:
+        async with resources.database.transaction() as session:
+            changed = await accounts.update_user(session, actor, uid=uid, changes=wanted)
+    except AppError as error:
+        return _show_user(request, user, status=error.status, form=form.refused(error))
+    return see_other(f"/admin/users/{quote(changed.uid)}?done=saved")
