@@ -104,7 +104,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     reload = not settings.is_production
     app.state.assets = Assets(reload=reload)
     app.state.templates = Templates(app.state.assets, site_name=settings.site_name, reload=reload)
-    for part in (auth, users, sections, system, static, pages):
+    # `users` comes last: an account's address takes the rest of the path.
+    for part in (auth, sections, system, static, pages, users):
         app.include_router(part.router)
     if settings.legacy_api == "on":
         legacy.install(app)
