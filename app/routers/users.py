@@ -161,14 +161,13 @@ async def create_invite(
     return OneTimeLinkPublic(url=link.url, expires_at=link.expires_at)
 
 
-# A uid from an old server may have a slash in it.
-@router.get("/{uid:path}", responses=refusals(*READ, UserNotFound))
+@router.get("/{uid:uid}", responses=refusals(*READ, UserNotFound))
 async def get_user(uid: str, session: SessionDep, viewer: CurrentUser) -> UserAccount | UserPublic:
     """Show one user: all of it to themselves and to admins, the public part to others."""
     return _visible(await accounts.get_user(session, uid=uid), viewer)
 
 
-@router.patch("/{uid:path}", responses=refusals(*ADMIN, UidTaken, LastAdmin))
+@router.patch("/{uid:uid}", responses=refusals(*ADMIN, UidTaken, LastAdmin))
 async def update_user(
     uid: str, body: UserAdminUpdate, session: SessionDep, _viewer: AdminUser, actor: ActorDep
 ) -> UserAccount:
@@ -177,7 +176,7 @@ async def update_user(
     return UserAccount.model_validate(user)
 
 
-@router.post("/{uid:path}/reset", status_code=201, responses=refusals(*ADMIN))
+@router.post("/{uid:uid}/reset", status_code=201, responses=refusals(*ADMIN))
 async def create_reset_link(
     uid: str, session: SessionDep, resources: ResourcesDep, _viewer: AdminUser, actor: ActorDep
 ) -> OneTimeLinkPublic:
@@ -187,7 +186,7 @@ async def create_reset_link(
     return OneTimeLinkPublic(url=link.url, expires_at=link.expires_at)
 
 
-@router.delete("/{uid:path}", status_code=204, responses=refusals(*ADMIN, LastAdmin))
+@router.delete("/{uid:uid}", status_code=204, responses=refusals(*ADMIN, LastAdmin))
 async def delete_user(uid: str, session: SessionDep, _viewer: AdminUser, actor: ActorDep) -> None:
     """Delete anybody's account for good. For admins."""
     await accounts.delete_user(session, actor, uid=uid)

@@ -75,7 +75,7 @@ def _show_user(
     )
 
 
-@router.post("/users/{uid:path}/reset")
+@router.post("/users/{uid:uid}/reset")
 async def create_reset_link(
     request: Request,
     uid: str,
@@ -92,7 +92,7 @@ async def create_reset_link(
     )
 
 
-@router.get("/users/{uid:path}/delete")
+@router.get("/users/{uid:uid}/delete")
 async def show_delete(
     request: Request, uid: str, session: SessionDep, _viewer: AdminPageUser
 ) -> Response:
@@ -101,7 +101,7 @@ async def show_delete(
     return page(request, "admin_user_delete.html", user=user, form=Form())
 
 
-@router.post("/users/{uid:path}/delete")
+@router.post("/users/{uid:uid}/delete")
 async def delete_user(
     request: Request, uid: str, resources: ResourcesDep, actor: ActorDep, _viewer: AdminPageUser
 ) -> Response:
@@ -118,7 +118,7 @@ async def delete_user(
 
 
 # After the addresses that are longer by a word: a uid from an old server may have a slash in it.
-@router.get("/users/{uid:path}")
+@router.get("/users/{uid:uid}")
 async def show_user(
     request: Request, uid: str, session: SessionDep, _viewer: AdminPageUser, done: str = ""
 ) -> Response:
@@ -126,7 +126,7 @@ async def show_user(
     return _show_user(request, await accounts.get_user(session, uid=uid), done=done)
 
 
-@router.post("/users/{uid:path}")
+@router.post("/users/{uid:uid}")
 async def save_user(
     request: Request,
     uid: str,
