@@ -15,8 +15,14 @@ from starlette.requests import Request
 from app.errors import (
     AdminRequired,
     AppError,
+    ChannelNotFound,
     Forbidden,
+    GroupNotFound,
     LoginFailed,
+    NotYours,
+    PostNotFound,
+    SectionNotFound,
+    StaffRequired,
     TokenInvalid,
     Unauthenticated,
     Unprocessable,
@@ -77,6 +83,12 @@ _PLAIN: Mapping[type[AppError], str] = {
     LoginFailed: "Invalid user id or password",
     Forbidden: "Insufficient permissions.",
     AdminRequired: "Insufficient permissions.",
+    StaffRequired: "Insufficient permissions.",
+    NotYours: "Insufficient permissions, user is not owner or admin.",
+    SectionNotFound: "Section not found",
+    GroupNotFound: "Group not found",
+    ChannelNotFound: "Channel not found",
+    PostNotFound: "Post not found",
 }
 
 

@@ -7,12 +7,16 @@ malformed birth date, a year or an id as text); what must be there is asked for 
 import json
 import math
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
+from pydantic import BaseModel, ValidationError
 
-from app.errors import MalformedBody, UnsupportedBody
+from app.error_handlers import describe
+from app.errors import FieldsRefused, MalformedBody, UnsupportedBody
 from app.schemas import storable
+
+M = TypeVar("M", bound=BaseModel)
 
 _DATE_LENGTH = 10
 _TRUE = {"true", "1", "yes", "on"}
@@ -55,6 +59,19 @@ async def _read_object(body: BodyDep) -> dict[str, Any]:
 
 # The object that was sent; an empty one for anything else.
 ObjectDep = Annotated[dict[str, Any], Depends(_read_object)]
+
+
+def validate(model: type[M], values: dict[str, Any]) -> M:
+    """Check against a wire model.
+
+    Raises:
+        FieldsRefused: with what is wrong, in one sentence.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        raise FieldsRefused(*(describe(item) for item in found)) from error
 
 
 def text(body: dict[str, Any], *names: str) -> str | None:

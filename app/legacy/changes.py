@@ -6,21 +6,18 @@ Unknown fields are ignored, an empty text or `?` says nothing, and what is as it
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.error_handlers import describe
-from app.errors import BadRequest, FieldError, FieldsRefused
+from app.errors import BadRequest, FieldsRefused
 from app.legacy import bodies, people
 from app.legacy.people import NO_SCHOOL, UNKNOWN
 from app.models import LegacyProfile
 from app.schemas import UserCreate
 from app.schemas.fields import PlainJSON
 from app.services import profiles
-
-M = TypeVar("M", bound=BaseModel)
 
 MIN_LENGTH = 2
 _JSON = TypeAdapter(Annotated[Any, PlainJSON])
@@ -35,20 +32,6 @@ class Details:
 
     profile: dict[str, Any] = field(default_factory=dict)
     legacy: dict[str, Any] = field(default_factory=dict)
-
-
-def validate(model: type[M], values: dict[str, Any]) -> M:
-    """Check against a wire model.
-
-    Raises:
-        FieldsRefused: with what is wrong, in one sentence.
-    """
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        fields: list[FieldError] = [describe(item) for item in found]
-        raise FieldsRefused(*fields) from error
 
 
 def read_email(body: dict[str, Any]) -> str | None:
@@ -136,7 +119,7 @@ def read_new(body: dict[str, Any], *, min_password: int) -> UserCreate:
         raise BadRequest(f"Password must be at least {min_password} characters")
     new = {"name": name, "uid": uid.strip(), "password": SecretStr(password)}
     try:
-        return validate(UserCreate, {**new, "email": read_email(body)})
+        return bodies.validate(UserCreate, {**new, "email": read_email(body)})
     except FieldsRefused as refusal:
         if any(item.pointer in {"/uid", "/name"} for item in refusal.fields):
             raise BadRequest(no_account(name, uid)) from refusal

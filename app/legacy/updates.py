@@ -105,10 +105,10 @@ async def update_person(
     password_hash = await _hash_password(target, body, resources)
     if wanted:
         if actor.is_admin:
-            admin_changes = changes.validate(UserAdminUpdate, wanted)
+            admin_changes = bodies.validate(UserAdminUpdate, wanted)
             await accounts.update_user(session, actor, uid=target.uid, changes=admin_changes)
         else:
-            own_changes = changes.validate(UserUpdate, wanted)
+            own_changes = bodies.validate(UserUpdate, wanted)
             await accounts.update_self(session, actor, changes=own_changes)
     if password_hash is not None:
         await credentials.set_password(session, actor, user_id=user_id, password_hash=password_hash)

@@ -33,6 +33,7 @@ from app.schemas.content import (
     SectionPublic,
 )
 from app.schemas.fields import (
+    MAX_JSON_DEPTH,
     MAX_PASSWORD_BYTES,
     MAX_UID,
     RESERVED_UIDS,
@@ -57,6 +58,7 @@ from app.schemas.wire import (
 )
 
 __all__ = [
+    "MAX_JSON_DEPTH",
     "MAX_PASSWORD_BYTES",
     "MAX_UID",
     "RESERVED_UIDS",
