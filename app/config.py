@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     )
     site_name: str = Field("Portfolio", max_length=60, description="Name shown on the pages.")
     instance_dir: Path = Field(
-        Path("instance"), description="Folder of all that survives: database, keys."
+        Path("instance"), description="Folder of all that survives: database, keys, pictures."
     )
     database_url: str = Field(
         "",

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import socket
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ _PRAGMAS = (
     # See Database.checkpoint: only the holder of the writer connection moves the log.
     "PRAGMA wal_autocheckpoint=0",
 )
+_KEPT, _UNDONE = "when kept", "when undone"
 # SQLite's words; PostgreSQL's codes for a serialization failure, a deadlock, too many connections,
 # shutting down and starting up.
 _LOCKED = "database is locked"
@@ -128,8 +129,13 @@ class Database:
         engine = self._reader if read_only else self._writer
         with _passing_trouble_as_busy():
             async with AsyncSession(engine, expire_on_commit=False) as session:
-                yield session
+                try:
+                    yield session
+                except BaseException:
+                    _do(session, _UNDONE)
+                    raise
                 await session.commit()
+                _do(session, _KEPT)
 
     async def read_row(self, statement: str, **values: Any) -> Sequence[Any] | None:
         """Return the first row of a prepared SELECT with `:name` parameters, or None.
@@ -201,6 +207,24 @@ class Database:
             self._exact = None
         await self._reader.dispose()
         await self._writer.dispose()
+
+
+def when_kept(session: AsyncSession, act: Callable[[], None]) -> None:
+    """Do something short outside the database once the transaction is committed, and only then."""
+    session.info.setdefault(_KEPT, []).append(act)
+
+
+def when_undone(session: AsyncSession, act: Callable[[], None]) -> None:
+    """Do something short outside the database if the transaction's block raises.
+
+    Not if the commit itself fails: on a broken connection nobody knows whether it took place.
+    """
+    session.info.setdefault(_UNDONE, []).append(act)
+
+
+def _do(session: AsyncSession, kind: str) -> None:
+    for act in session.info.pop(kind, []):
+        act()
 
 
 def violates(error: IntegrityError, table: str, column: str) -> bool:

@@ -27,6 +27,7 @@ _EMPTY = {
     "password": "Enter a password.",
     "current_password": "Enter your current password.",
     "new_password": "Enter a new password.",
+    "picture": "Choose a picture first.",
 }
 # Printable ASCII without the backslash: browsers read `/\host`, and `/` with a tab or a line break
 # after it, as the beginning of another site's address.

@@ -20,6 +20,7 @@ from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
@@ -35,7 +36,7 @@ from app.middleware import ConditionalGet, RequestContext, RequestGuard, Securit
 from app.notices import Notices
 from app.origins import OriginPolicy
 from app.resources import open_resources
-from app.routers import auth, pages, sections, static, system, users
+from app.routers import auth, pages, pictures, sections, static, system, users
 from app.templating import Templates
 
 TAGS = [
@@ -105,12 +106,23 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.assets = Assets(reload=reload)
     app.state.templates = Templates(app.state.assets, site_name=settings.site_name, reload=reload)
     # `users` comes last: an account's address takes the rest of the path.
-    for part in (auth, sections, system, static, pages, users):
+    for part in (auth, sections, system, static, pictures, pages, users):
         app.include_router(part.router)
     if settings.legacy_api == "on":
         legacy.install(app)
+    app.state.body_limits = read_body_limits(app)
     openapi.mend(app)
     return app
+
+
+def read_body_limits(app: FastAPI) -> dict[tuple[str, str], int]:
+    """Return what single routes say they take of a body, by method and path."""
+    return {
+        (method, route.path or ""): limit
+        for route in iter_route_contexts(app.routes)
+        if (limit := getattr(route, "max_body_size", None)) is not None
+        for method in route.methods or ()
+    }
 
 
 def __getattr__(name: str) -> FastAPI:

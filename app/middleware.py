@@ -10,9 +10,9 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -151,7 +151,6 @@ class RequestGuard:
     ) -> None:
         self.app = app
         self._hosts = settings.hosts if settings.is_production else None
-        self._max_body = settings.max_body_bytes
         self._policy = policy
         self._notices = notices
 
@@ -161,16 +160,16 @@ class RequestGuard:
             visit = get_visit(request)
             if self._hosts is not None and visit.hostname not in self._hosts:
                 raise UnknownHost
-            self._check_length(request.headers.get("content-length", "0"))
+            self._check_length(request.headers.get("content-length", "0"), _body_limit(scope))
             if scope["method"] not in SAFE_METHODS:
                 self._check_origin(visit, scope["path"])
         await self.app(scope, receive, send)
 
-    def _check_length(self, declared: str) -> None:
+    def _check_length(self, declared: str, limit: int) -> None:
         if not (declared.isascii() and declared.isdigit()):
             raise BadRequest("Content-Length is not a number.")
         # Python refuses to read numbers of thousands of digits.
-        if len(declared) > _MAX_LENGTH_DIGITS or int(declared) > self._max_body:
+        if len(declared) > _MAX_LENGTH_DIGITS or int(declared) > limit:
             raise BodyTooLarge
 
     def _check_origin(self, visit: Visit, path: str) -> None:
@@ -186,6 +185,14 @@ class RequestGuard:
         else:
             self._notices.refuse_write(visit.origin, path)
         raise CrossOriginRefused
+
+
+def _body_limit(scope: Scope) -> int:
+    """Return what a route says it takes, or what all others do."""
+    state = scope["app"].state
+    limits = cast("Mapping[tuple[str, str], int]", state.body_limits)
+    settings = cast("Settings", state.settings)
+    return limits.get((scope["method"], scope["path"]), settings.max_body_bytes)
 
 
 class ConditionalGet:

@@ -189,6 +189,10 @@ class Picture(SQLModel, table=True):
     size_bytes: int
     created_at: datetime = Field(default_factory=utc_now)
 
+    @property
+    def url(self) -> str:
+        return f"/pictures/{self.name}.webp"
+
 
 class Section(SQLModel, table=True):
     """A class or course that people belong to, known by its abbreviation (`CSA`)."""

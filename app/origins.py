@@ -10,7 +10,7 @@ from app.hosts import is_loopback, split_origin
 from app.patterns import find_plain_http, read_pattern
 
 # The server's own pages are for people on this origin; other sites call the API.
-COVERED = ("/api/", "/static/", "/openapi.json")
+COVERED = ("/api/", "/static/", "/pictures/", "/openapi.json")
 
 
 class OriginPolicy:

@@ -18,8 +18,9 @@ _LOOKUP = """
 SELECT s.id, s.sid, s.kind, s.cookie_profile, s.user_agent, s.client_address,
        s.created_at, s.renewed_at, s.expires_at, s.ends_at,
        u.id, u.public_id, u.uid, u.name, u.email, u.role, u.is_active,
-       u.created_at, u.updated_at
+       u.created_at, u.updated_at, i.name
 FROM user_session AS s JOIN "user" AS u ON u.id = s.user_id
+LEFT JOIN profile AS f ON f.user_id = u.id LEFT JOIN picture AS i ON i.id = f.picture_id
 WHERE s.sid = :sid AND s.revoked_at IS NULL AND u.is_active AND s.auth_epoch = u.auth_epoch
 """
 
@@ -88,6 +89,8 @@ class Principal:
     session: SessionRow
     claims: Claims
     carrier: SessionKind
+    # The name of the picture that is shown for this person, if they have one.
+    picture: str | None = None
 
     @property
     def is_admin(self) -> bool:
@@ -137,6 +140,7 @@ def _from_row(row: Sequence[Any], claims: Claims, carrier: SessionKind) -> Princ
         session=session,
         claims=claims,
         carrier=carrier,
+        picture=row[19],
     )
 
 

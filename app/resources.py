@@ -11,21 +11,27 @@ from app.config import Settings
 from app.db import Database
 from app.keys import KeyRing
 from app.passwords import PasswordHasher
+from app.pictures import PictureReader
+from app.pictures.folder import PictureFolder
 from app.rate_limit import Throttle
 from app.tokens import TokenCodec
 
 LOGIN_PERIOD = 15 * 60.0
+PICTURES_AN_HOUR = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """The database, the keys, the hashing pool and the throttles of one process."""
+    """The database, the keys, the hashing pool, the pictures and the throttles of one process."""
 
     settings: Settings
     database: Database
     codec: TokenCodec
     hasher: PasswordHasher
     login_throttle: Throttle
+    pictures: PictureReader
+    picture_folder: PictureFolder
+    picture_throttle: Throttle
 
 
 def load_key_ring(settings: Settings) -> KeyRing:
@@ -47,6 +53,9 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             codec=TokenCodec(load_key_ring(settings)),
             hasher=hasher,
             login_throttle=Throttle(settings.login_attempts, LOGIN_PERIOD),
+            pictures=PictureReader(),
+            picture_folder=PictureFolder(settings.uploads_dir),
+            picture_throttle=Throttle(PICTURES_AN_HOUR, 60 * 60.0),
         )
     finally:
         hasher.close()

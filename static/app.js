@@ -59,6 +59,18 @@ document.addEventListener("submit", (event) => {
   }
 });
 
+// A file that would be refused for its size is not sent at all.
+document.addEventListener("change", ({ target }) => {
+  const limit = Number(target.dataset.maxBytes);
+  if (!limit) return;
+  const isTooLarge = [...target.files].some((file) => file.size > limit);
+  const megabytes = limit / 2 ** 20;
+  target.setCustomValidity(
+    isTooLarge ? `This file is larger than ${megabytes} MB. Choose a smaller one.` : "",
+  );
+  if (isTooLarge) target.reportValidity();
+});
+
 const local = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "medium" });
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 

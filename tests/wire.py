@@ -120,6 +120,11 @@ class Operation:
         content = self.description.get("requestBody", {}).get("content", {})
         return next(iter(content), None)
 
+    @property
+    def takes_fields(self) -> bool:
+        """Whether its body is JSON or a form, and no file."""
+        return self.media_type is not None and not self.media_type.startswith("image/")
+
     def address(self, filling: str = "ada") -> str:
         """Return the path with something in place of its parameters."""
         return re.sub(r"\{\w+\}", filling, self.path)

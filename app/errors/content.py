@@ -61,7 +61,7 @@ class GroupTaken(Conflict):
 class PictureRefused(Unprocessable):
     slug = "picture-refused"
     title = "This is not a picture that can be used here"
-    advice = "Send a JPEG, PNG, WebP or GIF of at most 40 megapixels."
+    advice = "Send a JPEG, PNG, WebP or GIF of at most 8 MB and 40 megapixels."
     fields = (FieldError("/picture", f"{title}. {advice}", "picture"),)
 
 

@@ -9,7 +9,17 @@ they are: other addresses, other names, other statuses, lenient input. None of i
 
 from fastapi import FastAPI
 
-from app.legacy import accounts, channels, classes, login, pages, posts, sections, users
+from app.legacy import (
+    accounts,
+    channels,
+    classes,
+    login,
+    pages,
+    pictures,
+    posts,
+    sections,
+    users,
+)
 from app.legacy.answers import speak
 
 __all__ = ["install"]
@@ -17,6 +27,6 @@ __all__ = ["install"]
 
 def install(app: FastAPI) -> None:
     """Add the old addresses, and let errors there have their old shape."""
-    for part in (login, accounts, classes, users, sections, channels, posts, pages):
+    for part in (login, accounts, classes, users, pictures, sections, channels, posts, pages):
         app.include_router(part.router)
     app.state.dialects.append(speak)

@@ -123,11 +123,15 @@ async def update_user(
     status_code=204,
 )
 async def delete_user(
-    body: ObjectDep, session: SessionDep, _viewer: AdminUser, actor: ActorDep
+    body: ObjectDep,
+    session: SessionDep,
+    resources: ResourcesDep,
+    _viewer: AdminUser,
+    actor: ActorDep,
 ) -> None:
     """Delete an account, as an admin."""
     uid = bodies.text(body, "uid")
     user = await people.find_named(session, uid=uid) if uid else None
     if user is None:
         raise NotFound(f"User {uid} not found")
-    await accounts.delete_user(session, actor, uid=user.uid)
+    await accounts.delete_user(session, actor, uid=user.uid, resources=resources)

@@ -28,9 +28,23 @@ async def _read(request: Request) -> Any:
     raw = await request.body()
     if not raw.strip():
         return None
+    expect_json(request)
+    return parse(raw)
+
+
+def expect_json(request: Request) -> None:
+    """Raise UnsupportedBody unless a request says that its body is JSON."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise UnsupportedBody("Send JSON with Content-Type: application/json.")
+
+
+def parse(raw: bytes) -> Any:
+    """Return what stands in JSON.
+
+    Raises:
+        MalformedBody: this is none.
+    """
     try:
         return json.loads(raw.decode(), parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:

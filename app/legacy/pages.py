@@ -26,11 +26,15 @@ router.add_api_route("/login/", log_in, methods=["POST"], include_in_schema=Fals
 
 @router.both("DELETE", "/users/delete/{user_id}", refuses=(401, 404, 409), name="delete_user_by_id")
 async def delete_user(
-    user_id: str, session: SessionDep, _viewer: AdminUser, actor: ActorDep
+    user_id: str,
+    session: SessionDep,
+    resources: ResourcesDep,
+    _viewer: AdminUser,
+    actor: ActorDep,
 ) -> dict[str, str]:
     """Delete an account, as an admin."""
     user = await _find(session, user_id)
-    await accounts.delete_user(session, actor, uid=user.uid)
+    await accounts.delete_user(session, actor, uid=user.uid, resources=resources)
     return {"message": "User deleted successfully"}
 
 

@@ -21,6 +21,9 @@ from app.errors import (
     InviteRequired,
     LastAdmin,
     LinkInvalid,
+    PictureNotFound,
+    PictureRefused,
+    PicturesBusy,
     SignupClosed,
     TokenInvalid,
     TooManyAttempts,
@@ -31,23 +34,30 @@ from app.errors import (
 )
 from app.models import User
 from app.openapi import refusals
+from app.pictures import MAX_BYTES
 from app.principals import Principal
 from app.schemas import (
     OneTimeLinkPublic,
     Page,
     PasswordChange,
     PasswordConfirmation,
+    PicturePublic,
     UserAccount,
     UserAdminUpdate,
     UserCreate,
     UserPublic,
     UserUpdate,
 )
-from app.services import accounts, credentials
+from app.services import accounts, credentials, pictures
+from app.uploads import PictureBody
 
 router = APIRouter(prefix="/api/v1/users", tags=["users"])
 
 READ = (Unauthenticated, TokenInvalid)
+PICTURE_BODY = {
+    "required": True,
+    "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
+}
 ADMIN = (*READ, AdminRequired, UserNotFound)
 
 
@@ -148,7 +158,7 @@ async def delete_me(
 ) -> None:
     """Delete one's own account for good. Asks for the password again."""
     await credentials.confirm_password(resources, actor, password=body.current_password)
-    await accounts.delete_self(session, actor)
+    await accounts.delete_self(session, actor, resources=resources)
     cookie.clear()
 
 
@@ -159,6 +169,47 @@ async def create_invite(
     """Make a link with which one person may sign up. For admins."""
     link = await credentials.create_invite(session, actor, resources=resources)
     return OneTimeLinkPublic(url=link.url, expires_at=link.expires_at)
+
+
+@router.get("/me/picture", responses=refusals(*READ, PictureNotFound))
+async def get_my_picture(
+    session: SessionDep, _viewer: CurrentUser, actor: ActorDep
+) -> PicturePublic:
+    """Say where one's own picture is shown."""
+    picture = await pictures.find_own_picture(session, actor)
+    if picture is None:
+        raise PictureNotFound
+    return PicturePublic.model_validate(picture)
+
+
+@router.put(
+    "/me/picture",
+    responses=refusals(*READ, PictureRefused, TooManyAttempts, PicturesBusy),
+    openapi_extra={"requestBody": PICTURE_BODY},
+    max_body_size=MAX_BYTES,
+)
+async def set_my_picture(
+    _viewer: CurrentUser,
+    source: PictureBody,
+    session: SessionDep,
+    resources: ResourcesDep,
+    actor: ActorDep,
+) -> PicturePublic:
+    """Replace one's own picture by a JPEG, PNG, WebP or GIF: the body is the file itself.
+
+    It is shrunk to 512 pixels on the longer side; of an animation the first frame is kept, of what
+    else is in the file (place, camera, comments) nothing.
+    """
+    picture = await pictures.set_picture(session, actor, source=source, resources=resources)
+    return PicturePublic.model_validate(picture)
+
+
+@router.delete("/me/picture", status_code=204, responses=refusals(*READ))
+async def remove_my_picture(
+    session: SessionDep, resources: ResourcesDep, viewer: CurrentUser, actor: ActorDep
+) -> None:
+    """Take one's own picture away, if there is one."""
+    await pictures.remove_picture(session, actor, user_id=viewer.user_id, resources=resources)
 
 
 @router.get("/{uid:uid}", responses=refusals(*READ, UserNotFound))
@@ -187,6 +238,8 @@ async def create_reset_link(
 
 
 @router.delete("/{uid:uid}", status_code=204, responses=refusals(*ADMIN, LastAdmin))
-async def delete_user(uid: str, session: SessionDep, _viewer: AdminUser, actor: ActorDep) -> None:
+async def delete_user(
+    uid: str, session: SessionDep, resources: ResourcesDep, _viewer: AdminUser, actor: ActorDep
+) -> None:
     """Delete anybody's account for good. For admins."""
-    await accounts.delete_user(session, actor, uid=uid)
+    await accounts.delete_user(session, actor, uid=uid, resources=resources)

@@ -23,7 +23,7 @@ from app.models import LinkPurpose, Role, User, utc_now
 from app.principals import Actor
 from app.resources import Resources
 from app.schemas import UserAdminUpdate, UserCreate, UserUpdate, fold
-from app.services import audit, credentials, links
+from app.services import audit, credentials, links, pictures
 from app.services.cursors import make_cursor, read_cursor
 
 MAX_PAGE = 100
@@ -208,16 +208,18 @@ async def _apply(session: AsyncSession, actor: Actor, user: User, changes: UserU
     return user
 
 
-async def delete_self(session: AsyncSession, actor: Actor) -> None:
+async def delete_self(session: AsyncSession, actor: Actor, *, resources: Resources) -> None:
     """Delete one's own account. The caller has had the password confirmed before.
 
     Raises:
         LastAdmin: nobody would be left to administer the site.
     """
-    await _delete(session, actor, actor.user_id)
+    await _delete(session, actor, actor.user_id, resources)
 
 
-async def delete_user(session: AsyncSession, actor: Actor, *, uid: str) -> None:
+async def delete_user(
+    session: AsyncSession, actor: Actor, *, uid: str, resources: Resources
+) -> None:
     """Delete anybody's account, as an admin.
 
     Raises:
@@ -225,12 +227,15 @@ async def delete_user(session: AsyncSession, actor: Actor, *, uid: str) -> None:
     """
     actor.require_admin()
     user = await get_user(session, uid=uid)
-    await _delete(session, actor, user.id)
+    await _delete(session, actor, user.id, resources)
 
 
-async def _delete(session: AsyncSession, actor: Actor, user_id: int | None) -> None:
+async def _delete(
+    session: AsyncSession, actor: Actor, user_id: int | None, resources: Resources
+) -> None:
     await _spare_last_admin(session, user_id)
     user = await _lock(session, user_id)
+    await pictures.remove_files(session, user_id=user.id, resources=resources)
     audit.record(session, actor, "account-deleted", subject=user.public_id)
     await session.delete(user)
     await session.flush()

@@ -10,10 +10,18 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, ConsoleMessage, Page, ViewportSize, expect
+from playwright.async_api import (
+    Browser,
+    ConsoleMessage,
+    FilePayload,
+    Page,
+    ViewportSize,
+    expect,
+)
 
 from tests.browser.conftest import Site
 from tests.people import PASSWORD
+from tests.photographs import photo
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -56,6 +64,19 @@ def with_section(path: str) -> Visit:
     return visit
 
 
+def choosing(name: str, body: bytes) -> Visit:
+    """Return a visit that sends a file as one's picture."""
+
+    async def visit(page: Page, site: Site) -> None:
+        await page.goto(f"{site.url}/account")
+        file = FilePayload(name=name, mimeType="image/jpeg", buffer=body)
+        await page.set_input_files("#f-picture", file)
+        await page.click("form[action='/account/picture'] .actions button")
+        await page.wait_for_load_state()
+
+    return visit
+
+
 async def paste(page: Page, site: Site) -> None:
     await page.goto(f"{site.url}/token")
     payload = "eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ"
@@ -86,6 +107,8 @@ VISITS: dict[str, tuple[str, Visit]] = {
         LONG_UID,
         posted("/account", "form[action='/account/password'] .actions *"),
     ),
+    "account, a picture": ("layla", choosing("me.jpg", photo())),
+    "account, no picture": ("layla", choosing("me.jpg", b"text")),
     "account, leaving": (LONG_UID, at("/account/delete")),
     "token": (LONG_UID, at("/token")),
     "whole token": (LONG_UID, posted("/token")),
@@ -121,7 +144,7 @@ async def states(browser: Browser, site: Site) -> dict[str, Any]:
         site.sign_up(uid, name=name)
     site.promote("root.admin")
     found: dict[str, Any] = {"": None}
-    for uid in ("root.admin", LONG_UID):
+    for uid in ("root.admin", "layla", LONG_UID):
         context = await browser.new_context()
         body = {"uid": uid, "password": PASSWORD}
         answer = await context.request.post(f"{site.url}/api/v1/auth/login", data=body)

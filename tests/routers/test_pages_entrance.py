@@ -335,7 +335,7 @@ class TestReset:
         await people.create("ada")
         secret = await make_link(resources, LinkPurpose.RESET, "ada")
         async with resources.database.transaction() as session:
-            await accounts.delete_user(session, OPERATOR, uid="ada")
+            await accounts.delete_user(session, OPERATOR, uid="ada", resources=resources)
         visitor = await people.visitor()
         form = {"token": secret, "new_password": OTHER}
         assert (await visitor.post("/reset", data=form, headers=HTML)).status_code == 404

@@ -58,12 +58,12 @@ async def change(resources: Resources, who: str, actor: Actor = OPERATOR, **chan
 
 async def delete(resources: Resources, uid: str, actor: Actor = OPERATOR) -> None:
     async with resources.database.transaction() as session:
-        await accounts.delete_user(session, actor, uid=uid)
+        await accounts.delete_user(session, actor, uid=uid, resources=resources)
 
 
 async def delete_self(resources: Resources, user: User) -> None:
     async with resources.database.transaction() as session:
-        await accounts.delete_self(session, acting(user))
+        await accounts.delete_self(session, acting(user), resources=resources)
 
 
 class TestGet:

@@ -167,7 +167,7 @@ class TestModerators:
     async def test_end_with_their_account(self, resources: Resources, teacher: User) -> None:
         await create(resources, acting(teacher), "General")
         async with resources.database.transaction() as session:
-            await accounts.delete_user(session, OPERATOR, uid="turing")
+            await accounts.delete_user(session, OPERATOR, uid="turing", resources=resources)
         async with resources.database.transaction(read_only=True) as session:
             (view,) = await groups.list_groups(session)
         assert (view.group.name, view.moderators) == ("General", [])

@@ -84,7 +84,7 @@ class TestWrite:
 
     async def test_while_the_account_is_deleted(self, resources: Resources, ada: User) -> None:
         async with resources.database.transaction() as session:
-            await accounts.delete_user(session, OPERATOR, uid="ada")
+            await accounts.delete_user(session, OPERATOR, uid="ada", resources=resources)
             late = asyncio.create_task(write(resources, acting(ada)))
             for _ in range(5):
                 await resources.database.ping()
@@ -257,5 +257,5 @@ class TestDelete:
         await write(resources, acting(ada))
         await write(resources, acting(bob), title="stays")
         async with resources.database.transaction() as session:
-            await accounts.delete_user(session, OPERATOR, uid="ada")
+            await accounts.delete_user(session, OPERATOR, uid="ada", resources=resources)
         assert [view.post.title for view in await listed(resources)] == ["stays"]

@@ -240,7 +240,7 @@ class TestJoin:
     ) -> None:
         del school
         async with resources.database.transaction() as session:
-            await accounts.delete_user(session, OPERATOR, uid="ada")
+            await accounts.delete_user(session, OPERATOR, uid="ada", resources=resources)
             late = asyncio.create_task(join(resources, acting(ada), "CSA"))
             for _ in range(5):
                 await resources.database.ping()

@@ -6,37 +6,42 @@ from app.dependencies import ActorDep, CookieSessionDep, PageUser, ResourcesDep
 from app.errors import AppError, FieldsRefused
 from app.forms import Form, FormDep
 from app.models import utc_now
+from app.pictures import MAX_BYTES
 from app.principals import Actor, Principal
 from app.rendering import page, see_other
 from app.resources import Resources
 from app.routers.pages.devices import name_device
 from app.schemas import PasswordChange, PasswordConfirmation, UserUpdate
-from app.services import accounts, credentials, sessions
+from app.services import accounts, credentials, profiles, sessions
 
 router = APIRouter(prefix="/account")
 
 
-async def _show(
+async def show(
     request: Request,
     resources: Resources,
     actor: Actor,
     viewer: Principal,
     *,
     refusal: AppError | None = None,
-    profile: Form | None = None,
-    password: Form | None = None,
     done: str = "",
+    **refused: Form,
 ) -> Response:
+    """Show the account page, perhaps with one of its forms (by name) as it was refused."""
     async with resources.database.transaction(read_only=True) as session:
         own = await sessions.list_sessions(session, actor, now=utc_now())
+        told = await profiles.find_profile(session, user_id=viewer.user_id)
     stored = {"uid": viewer.uid, "name": viewer.name, "email": viewer.email or ""}
     return page(
         request,
         "account.html",
         status=refusal.status if refusal else 200,
         headers=refusal.headers if refusal else None,
-        profile=profile or Form(stored),
-        password=password or Form(),
+        profile=refused.get("profile") or Form(stored),
+        password=refused.get("password") or Form(),
+        picture=refused.get("picture") or Form(),
+        max_picture_bytes=MAX_BYTES,
+        visibility=Form({"is_public": "on" if told.is_public else ""}),
         sessions=own,
         devices={item.sid: name_device(item.user_agent) for item in own},
         done=done,
@@ -48,7 +53,7 @@ async def show_account(
     request: Request, resources: ResourcesDep, actor: ActorDep, viewer: PageUser, done: str = ""
 ) -> Response:
     """Show the account."""
-    return await _show(request, resources, actor, viewer, done=done)
+    return await show(request, resources, actor, viewer, done=done)
 
 
 @router.post("/profile")
@@ -58,12 +63,12 @@ async def save_profile(
     """Save name, user name and e-mail."""
     changes, form = form.check(UserUpdate, stored={"uid": viewer.uid})
     if changes is None:
-        return await _show(request, resources, actor, viewer, refusal=FieldsRefused(), profile=form)
+        return await show(request, resources, actor, viewer, refusal=FieldsRefused(), profile=form)
     try:
         async with resources.database.transaction() as session:
             await accounts.update_self(session, actor, changes=changes)
     except AppError as error:
-        return await _show(
+        return await show(
             request, resources, actor, viewer, refusal=error, profile=form.refused(error)
         )
     return see_other("/account?done=profile")
@@ -76,9 +81,7 @@ async def change_password(
     """Change the password; all other logins end."""
     wanted, form = form.check(PasswordChange)
     if wanted is None:
-        return await _show(
-            request, resources, actor, viewer, refusal=FieldsRefused(), password=form
-        )
+        return await show(request, resources, actor, viewer, refusal=FieldsRefused(), password=form)
     try:
         async with resources.database.transaction() as session:
             await credentials.change_password(
@@ -89,7 +92,7 @@ async def change_password(
                 resources=resources,
             )
     except AppError as error:
-        return await _show(
+        return await show(
             request, resources, actor, viewer, refusal=error, password=form.refused(error)
         )
     return see_other("/account?done=password")
@@ -145,7 +148,7 @@ async def delete_account(
     try:
         await credentials.confirm_password(resources, actor, password=confirmed.current_password)
         async with resources.database.transaction() as session:
-            await accounts.delete_self(session, actor)
+            await accounts.delete_self(session, actor, resources=resources)
     except AppError as error:
         refused = form.refused(error)
         return page(

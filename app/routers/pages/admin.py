@@ -110,7 +110,7 @@ async def delete_user(
         user = await accounts.get_user(session, uid=uid)
     try:
         async with resources.database.transaction() as session:
-            await accounts.delete_user(session, actor, uid=uid)
+            await accounts.delete_user(session, actor, uid=uid, resources=resources)
     except AppError as error:
         refused = Form().refused(error)
         return page(request, "admin_user_delete.html", status=error.status, user=user, form=refused)
