@@ -273,6 +273,20 @@ class TestChangeYear:
         assert await mine(resources, bob) == [("CSA", 2027), ("CSP", 2027)]
 
 
+class TestGetMembership:
+    async def test_only_ones_own(self, resources: Resources, ada: User, school: None) -> None:
+        del school
+        bob = await store(resources, make_user("bob"))
+        await join(resources, acting(bob), "CSA")
+        await join(resources, acting(ada), "CSP")
+        async with resources.database.transaction(read_only=True) as session:
+            for actor, name in ((acting(ada), "CSA"), (acting(ada), "none"), (Actor(), "CSA")):
+                with pytest.raises(SectionNotFound):
+                    await sections.get_membership(session, actor, abbreviation=name)
+            found = await sections.get_membership(session, acting(ada), abbreviation="csp")
+        assert (found[0].abbreviation, found[1]) == ("CSP", 2027)
+
+
 class TestLeave:
     async def test_all_or_none(self, resources: Resources, ada: User, school: None) -> None:
         del school
