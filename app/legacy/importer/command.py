@@ -25,6 +25,10 @@ def import_flask(
         Path,
         typer.Argument(help="The old server's database, or a list of users as JSON."),
     ],
+    uploads: Annotated[
+        Path | None,
+        typer.Option(help="The folder of its pictures. Default: `uploads` beside the file."),
+    ] = None,
     report: Annotated[
         Path | None,
         typer.Option(help="Write what became of each row to this file, as JSON."),
@@ -37,12 +41,15 @@ def import_flask(
     """Take over an old Flask server's people, sections and posts. The file stays as it is."""
     settings = Settings()
     startup.check_ready(settings)
+    folder = _find_uploads(file, uploads)
     with (
         _report_to(report) as write,
         _alone(settings),
         open_source(file, settings) as source,
     ):
-        done = asyncio.run(_run(settings, source, name=file.name, is_dry_run=dry_run))
+        done = asyncio.run(
+            _run(settings, source, name=file.name, uploads=folder, is_dry_run=dry_run)
+        )
         write(done.as_json())
     for line in done.lines():
         typer.echo(line)
@@ -62,10 +69,28 @@ def _alone(settings: Settings) -> Iterator[None]:
         ) from error
 
 
-async def _run(settings: Settings, source: Source, *, name: str, is_dry_run: bool) -> Report:
+def _find_uploads(file: Path, given: Path | None) -> Path | None:
+    """Return the folder of pictures: the one that was named, or where the servers had it."""
+    if given is not None:
+        if not given.is_dir():
+            raise CannotImport(f"{given} is not a folder: there are no pictures in it.")
+        return given
+    # The database of `instance/volumes` has its pictures in `instance/uploads`.
+    beside = (file.absolute().parent / "uploads", file.absolute().parent.parent / "uploads")
+    return next((folder for folder in beside if folder.is_dir()), None)
+
+
+async def _run(
+    settings: Settings, source: Source, *, name: str, uploads: Path | None, is_dry_run: bool
+) -> Report:
     async with open_resources(settings) as resources:
         return await run_import(
-            resources, source, name=name, is_dry_run=is_dry_run, stages=Terminal()
+            resources,
+            source,
+            name=name,
+            uploads=uploads,
+            is_dry_run=is_dry_run,
+            stages=Terminal(),
         )
 
 

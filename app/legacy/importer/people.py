@@ -1,18 +1,22 @@
 """The people of an old database: accounts, and what they tell about themselves."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from app.legacy.importer import values
 from app.legacy.importer.carry import BEFORE, DELETED
 from app.legacy.importer.ledger import Ledger, Numbers, digest
-from app.legacy.importer.passwords import Passwords, takes_long
+from app.legacy.importer.passwords import Passwords
+from app.legacy.importer.pictures import Pictures
 from app.legacy.importer.recognise import Recognised
 from app.legacy.importer.report import Outcome, Report
 from app.legacy.importer.source import Source
 from app.models import Role, new_public_id
 from app.schemas import fold
+
+# In the order in which they name one another.
+_TABLES = ("user", "picture", "profile", "legacy_profile")
 
 
 @dataclass(slots=True)
@@ -34,11 +38,13 @@ def read_people(source: Source, users: Recognised) -> Iterator[Person]:
         yield _read_person(number, users.read(row))
 
 
-def read_slow_people(source: Source, users: Recognised) -> Iterator[Person | None]:
-    """Yield those alone whose password takes long, and None for everybody else."""
+def read_some(
+    source: Source, users: Recognised, is_meant: Callable[[Mapping[str, Any]], bool]
+) -> Iterator[Person | None]:
+    """Yield those alone who are meant by what stands in their row, and None for everybody else."""
     for number, row in enumerate(source.rows(users.table), 1):
         fields = users.read(row)
-        yield _read_person(number, fields) if takes_long(fields) else None
+        yield _read_person(number, fields) if is_meant(fields) else None
 
 
 def _read_person(number: int, fields: Mapping[str, Any]) -> Person:
@@ -56,17 +62,32 @@ def _read_person(number: int, fields: Mapping[str, Any]) -> Person:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What takes long and is done before the transaction."""
+
+    passwords: Passwords
+    pictures: Pictures
+
+
 class People:
     """Carries people over. `ids` then says which id here belongs to which id there."""
 
     def __init__(
-        self, ledger: Ledger, report: Report, numbers: Numbers, passwords: Passwords
+        self,
+        ledger: Ledger,
+        report: Report,
+        prepared: Prepared,
+        *,
+        numbers: Numbers,
+        picture_numbers: Numbers,
     ) -> None:
         self.ids: dict[int, int] = {}
         self._ledger = ledger
         self._report = report
         self._numbers = numbers
-        self._passwords = passwords
+        self._picture_numbers = picture_numbers
+        self._prepared = prepared
         # Who was taken in this run, and under which spelling.
         self._spellings: dict[str, str] = {}
 
@@ -74,10 +95,8 @@ class People:
         """Take over some people, or say why not."""
         known = await self._ledger.taken("user", [person.digest for person in people])
         here = await self._ledger.ids_by("user", "uid_folded", {p.folded for p in people})
-        accounts: list[dict[str, Any]] = []
-        profiles: list[dict[str, Any]] = []
-        legacy_profiles: list[dict[str, Any]] = []
-        digests: list[tuple[str, int]] = []
+        rows: dict[str, list[dict[str, Any]]] = {name: [] for name in _TABLES}
+        taken: list[tuple[str, int]] = []
         for person in people:
             if person.digest in known:
                 self._recognise(person, known[person.digest])
@@ -86,16 +105,22 @@ class People:
             if refusal is not None:
                 self._report.add("users", person.key, Outcome.REFUSED, refusal, uid=person.uid)
                 continue
-            account = self._account(person)
-            accounts.append(account)
-            digests.append((person.digest, account["id"]))
-            profiles.extend(_profile(person, account["id"]))
-            legacy_profiles.extend(_legacy_profile(person, account["id"]))
+            taken.append((person.digest, self._add(person, rows)))
             self._report.took("users", person.key, person.notes, uid=person.uid)
-        await self._ledger.insert("user", accounts)
-        await self._ledger.insert("profile", profiles)
-        await self._ledger.insert("legacy_profile", legacy_profiles)
-        await self._ledger.remember("user", digests)
+        for name in _TABLES:
+            await self._ledger.insert(name, rows[name])
+        await self._ledger.remember("user", taken)
+
+    def _add(self, person: Person, rows: Mapping[str, list[dict[str, Any]]]) -> int:
+        """Add somebody's rows to those of each table, and return their id."""
+        account = self._account(person)
+        user_id: int = account["id"]
+        picture = self._picture(person, user_id)
+        rows["user"].append(account)
+        rows["picture"].extend(picture)
+        rows["profile"].extend(_profile(person, user_id, picture))
+        rows["legacy_profile"].extend(_legacy_profile(person, user_id))
+        return user_id
 
     def _recognise(self, person: Person, row_id: int | None) -> None:
         note = BEFORE if row_id is not None else DELETED
@@ -122,7 +147,7 @@ class People:
             if user_id != person.old_id:
                 note(f"its id is {user_id} here")
             self.ids.setdefault(person.old_id, user_id)
-        password_hash, reason = self._passwords.settle(person)
+        password_hash, reason = self._prepared.passwords.settle(person)
         if reason is not None:
             note(reason)
         if password_hash is None:
@@ -146,8 +171,20 @@ class People:
             "updated_at": self._ledger.now,
         }
 
+    def _picture(self, person: Person, user_id: int) -> list[dict[str, Any]]:
+        """Return somebody's picture, if they have one."""
+        picture, reason = self._prepared.pictures.settle(person)
+        if reason is not None:
+            person.notes.append(reason)
+        if picture is None:
+            return []
+        row_id = self._picture_numbers.assign(None)
+        return [{"id": row_id, "user_id": user_id, **picture, "created_at": self._ledger.now}]
 
-def _profile(person: Person, user_id: int) -> Iterator[dict[str, Any]]:
+
+def _profile(
+    person: Person, user_id: int, picture: Sequence[Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
     """Yield what somebody told, if that is anything."""
     fields, note = person.fields, person.notes.append
     told = {
@@ -156,8 +193,9 @@ def _profile(person: Person, user_id: int) -> Iterator[dict[str, Any]]:
         "school": values.optional(fields["school"], 200, "school", note),
         "classes": values.classes(fields["classes"], note),
     }
-    if any(told.values()):
-        yield {"user_id": user_id, **told, "is_public": False, "picture_id": None}
+    if any(told.values()) or picture:
+        picture_id = picture[0]["id"] if picture else None
+        yield {"user_id": user_id, **told, "is_public": False, "picture_id": picture_id}
 
 
 def _legacy_profile(person: Person, user_id: int) -> Iterator[dict[str, Any]]:

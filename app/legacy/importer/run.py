@@ -5,17 +5,19 @@ dry run does the same work and undoes it.
 """
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.legacy.importer.backup import back_up
 from app.legacy.importer.ledger import Ledger, chunks
-from app.legacy.importer.passwords import Passwords
-from app.legacy.importer.people import Person, read_slow_people
+from app.legacy.importer.passwords import Passwords, takes_long
+from app.legacy.importer.people import Person, Prepared, read_some
+from app.legacy.importer.pictures import Pictures, has_picture
 from app.legacy.importer.recognise import left_tables, recognise
 from app.legacy.importer.report import Report
 from app.legacy.importer.source import CannotImport, Source
@@ -25,15 +27,24 @@ from app.principals import OPERATOR
 from app.resources import Resources
 from app.services import audit
 
+# Between two steps of the progress bar.
+_FEW = 10
+
 
 class _Undo(Exception):
     """Raised at the end of a dry run."""
 
 
 async def run_import(
-    resources: Resources, source: Source, *, name: str, is_dry_run: bool, stages: Stages
+    resources: Resources,
+    source: Source,
+    *,
+    name: str,
+    uploads: Path | None = None,
+    is_dry_run: bool,
+    stages: Stages,
 ) -> Report:
-    """Carry an old database over.
+    """Carry an old database over; `uploads` is the folder of its pictures.
 
     Raises:
         CannotImport: it is none of those servers', or our database did not take it.
@@ -43,26 +54,35 @@ async def run_import(
         resources=resources,
         source=source,
         found=recognise(source),
+        uploads=uploads,
         stages=stages,
         report=Report(name, is_dry_run),
         now=utc_now(),
     )
     _survey(work)
-    passwords = await _prepare_passwords(work)
-    backup = None if is_dry_run else back_up(resources.settings, work.now)
+    pictures = Pictures(resources, uploads, is_dry_run=is_dry_run)
+    with pictures.answered_for():
+        prepared = Prepared(await _prepare_passwords(work), pictures)
+        await _prepare_pictures(work, pictures)
+        backup = None if is_dry_run else back_up(resources.settings, work.now)
+        await _carry(work, prepared, name)
+    if not is_dry_run:
+        _account_for(backup, work.report)
+    return work.report
+
+
+async def _carry(work: Import, prepared: Prepared, name: str) -> None:
+    """Carry all over, in one transaction."""
     async with _transaction(work) as session:
         ledger = Ledger(await session.connection(), work.now)
         await ledger.lock()
-        await carry_all(work, ledger, passwords)
-        if is_dry_run:
+        await carry_all(work, ledger, prepared)
+        if work.report.is_dry_run:
             raise _Undo
         if work.report.has_taken:
             audit.record(session, OPERATOR, "database-imported", source=name[:200])
             await session.flush()
             await ledger.advance()
-    if not is_dry_run:
-        _account_for(backup, work.report)
-    return work.report
 
 
 def _survey(work: Import) -> None:
@@ -102,18 +122,39 @@ async def _prepare_passwords(work: Import) -> Passwords:
     settings = work.resources.settings
     at_once = min(settings.hash_queue, 2 * (settings.hash_threads or os.cpu_count() or 1))
     passwords = Passwords(work.resources.hasher, at_once=at_once)
-    with work.stage("users", "passwords") as advance:
-        for people in chunks(read_slow_people(work.source, work.found["users"])):
-            slow = [person for person in people if person is not None]
-            await passwords.prepare(await _unknown(work, slow))
-            advance(len(people))
+    await _prepare(work, "passwords", takes_long, passwords.prepare)
     return passwords
+
+
+async def _prepare_pictures(work: Import, pictures: Pictures) -> None:
+    async def prepare(people: Sequence[Person]) -> None:
+        for person in people:
+            await pictures.prepare(person)
+
+    if work.found["users"].columns["picture"]:
+        await _prepare(work, "pictures", has_picture, prepare)
+
+
+async def _prepare(
+    work: Import,
+    name: str,
+    is_meant: Callable[[Mapping[str, Any]], bool],
+    prepare: Callable[[Sequence[Person]], Awaitable[None]],
+) -> None:
+    """Do something for all who are meant and were not taken before, a few at a time."""
+    with work.stage("users", name) as advance:
+        for people in chunks(read_some(work.source, work.found["users"], is_meant)):
+            meant = await _unknown(work, [person for person in people if person is not None])
+            for start in range(0, len(meant), _FEW):
+                await prepare(meant[start : start + _FEW])
+                advance(_FEW)
+            advance(len(people) - len(meant))
 
 
 async def _unknown(work: Import, people: Sequence[Person]) -> Sequence[Person]:
     """Return those who were not taken before."""
     if not people:
-        return ()
+        return []
     async with work.resources.database.transaction(read_only=True) as session:
         ledger = Ledger(await session.connection(), work.now)
         known = await ledger.taken("user", [person.digest for person in people])

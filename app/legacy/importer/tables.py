@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from app.legacy.importer.carry import Carrier, PairCarrier
@@ -16,8 +17,7 @@ from app.legacy.importer.content import (
     draft_section,
 )
 from app.legacy.importer.ledger import HIGHEST_KEPT, Ledger, Numbers, chunks
-from app.legacy.importer.passwords import Passwords
-from app.legacy.importer.people import People, read_people
+from app.legacy.importer.people import People, Prepared, read_people
 from app.legacy.importer.recognise import Recognised
 from app.legacy.importer.report import Report
 from app.legacy.importer.source import Source
@@ -43,6 +43,7 @@ class Import:
     resources: Resources
     source: Source
     found: Mapping[str, Recognised]
+    uploads: Path | None
     stages: Stages
     report: Report
     now: datetime
@@ -52,9 +53,15 @@ class Import:
         return self.stages.stage(name or table, self.source.count(table))
 
 
-async def carry_all(work: Import, ledger: Ledger, passwords: Passwords) -> None:
+async def carry_all(work: Import, ledger: Ledger, prepared: Prepared) -> None:
     """Carry every table over, each after those that it names."""
-    people = People(ledger, work.report, await _numbers(work, ledger, "users", "user"), passwords)
+    people = People(
+        ledger,
+        work.report,
+        prepared,
+        numbers=await _numbers(work, ledger, "users", "user"),
+        picture_numbers=await ledger.numbers("picture", 0),
+    )
     with work.stage("users") as advance:
         for chunk in chunks(read_people(work.source, work.found["users"])):
             await people.take(chunk)

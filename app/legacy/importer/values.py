@@ -21,7 +21,7 @@ Note = Callable[[str], None]
 MAX_UID, MAX_NAME, MAX_FOLDED_NAME = 64, 100, 300
 _ROLES = {role.value: role for role in Role}
 # What the servers wrote where nothing was known.
-_UNKNOWN = {"", "?", "unknown", "none", "null"}
+UNKNOWN = {"", "?", "unknown", "none", "null"}
 # What stands where a character was lost, and two that join letters in Persian and Indic scripts.
 _LOST, _JOINERS = "\ufffd", "\u200c\u200d"
 _MAX_JSON = 256 * 1024
@@ -90,7 +90,7 @@ def role(value: Any, note: Note) -> Role:
     """Return the role of the same name; `default` and what is unknown are users."""
     written = words(value).lower()
     found = _ROLES.get(written)
-    if found is None and written not in {*_UNKNOWN, "default", "student"}:
+    if found is None and written not in {*UNKNOWN, "default", "student"}:
         note("the role is unknown here: it became user")
     elif found is None and written:
         note(f"the role {written} became user")
@@ -100,7 +100,7 @@ def role(value: Any, note: Note) -> Role:
 def email(value: Any, note: Note) -> str | None:
     """Return an e-mail address, or None where it is not known or not one."""
     text = words(value)
-    if text.lower() in _UNKNOWN:
+    if text.lower() in UNKNOWN:
         return None
     try:
         return _EMAIL.validate_python(text)
@@ -112,7 +112,7 @@ def email(value: Any, note: Note) -> str | None:
 def born(value: Any, note: Note) -> date | None:
     """Return a birth date, from whatever the servers wrote."""
     text = words(value)
-    if text.lower() in _UNKNOWN:
+    if text.lower() in UNKNOWN:
         return None
     found = birth_date(text[:_DATE_LENGTH])
     if found is None:
@@ -123,14 +123,14 @@ def born(value: Any, note: Note) -> date | None:
 def optional(value: Any, longest: int, what: str, note: Note) -> str | None:
     """Return a text that may be unknown."""
     text = words(value)
-    return None if text.lower() in _UNKNOWN else shorten(text, longest, what, note)
+    return None if text.lower() in UNKNOWN else shorten(text, longest, what, note)
 
 
 def classes(value: Any, note: Note) -> list[str]:
     """Return the names of somebody's classes: from a list, or from one name."""
     found = read_json(value, "list of classes", note) if _looks_like_json(value) else value
     given = found if isinstance(found, list) else [found]
-    names = [text for item in given if (text := words(item)) and text.lower() not in _UNKNOWN]
+    names = [text for item in given if (text := words(item)) and text.lower() not in UNKNOWN]
     kept = [shorten(text, _MAX_CLASS, "name of a class", note) for text in names[:_MAX_CLASSES]]
     if len(kept) < len(names):
         note(f"only the first {_MAX_CLASSES} classes were taken")

@@ -32,7 +32,13 @@ class Silent:
 class Importing(Protocol):
     """Imports a file."""
 
-    async def __call__(self, file: Path | OldDatabase, *, is_dry_run: bool = False) -> Report: ...
+    async def __call__(
+        self,
+        file: Path | OldDatabase,
+        *,
+        is_dry_run: bool = False,
+        uploads: Path | None = None,
+    ) -> Report: ...
 
 
 class Dumping(Protocol):
@@ -45,12 +51,19 @@ class Dumping(Protocol):
 def carry_over(settings: Settings) -> Importing:
     """What imports a file into the database of this test."""
 
-    async def run(file: Path | OldDatabase, *, is_dry_run: bool = False) -> Report:
+    async def run(
+        file: Path | OldDatabase, *, is_dry_run: bool = False, uploads: Path | None = None
+    ) -> Report:
         path = file.path if isinstance(file, OldDatabase) else file
         async with open_resources(settings) as resources:
             with open_source(path, settings) as source:
                 return await run_import(
-                    resources, source, name=path.name, is_dry_run=is_dry_run, stages=Silent()
+                    resources,
+                    source,
+                    name=path.name,
+                    uploads=uploads,
+                    is_dry_run=is_dry_run,
+                    stages=Silent(),
                 )
 
     return run

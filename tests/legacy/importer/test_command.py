@@ -15,6 +15,7 @@ import pytest
 from app.config import Settings
 from app.locks import only_server
 from tests.legacy.old_databases import make_old_database
+from tests.photographs import photo
 from tests.server.process import environment_for
 from tests.test_cli import Run, query, ready, run, sentence
 
@@ -70,6 +71,12 @@ class TestRefuses:
         assert "cannot be written" in sentence(ready("import-flask", old, "--report", path))
         assert query("SELECT * FROM user") == []
 
+    def test_a_folder_of_pictures_that_is_none(self, ready: Run, old: str) -> None:
+        for path in ("missing", old):
+            found = sentence(ready("import-flask", old, "--uploads", path))
+            assert found == f"{path} is not a folder: there are no pictures in it."
+        assert query("SELECT * FROM user") == []
+
     def test_and_leaves_no_report_of_nothing(self, ready: Run) -> None:
         assert ready("import-flask", "old.db", "--report", "report.json").exit_code == 1
         assert not Path("report.json").exists()
@@ -107,6 +114,26 @@ class TestImport:
     def test_whom_it_names_gets_a_link(self, ready: Run, old: str) -> None:
         ready("import-flask", old)
         assert "/reset?token=" in ready("users", "reset", "alan").stdout
+
+    @pytest.mark.parametrize(
+        ("folder", "options"),
+        [
+            ("instance/uploads", ()),
+            ("instance/volumes/uploads", ()),
+            ("elsewhere", ("--uploads", "elsewhere")),
+        ],
+    )
+    def test_finds_the_pictures(self, ready: Run, folder: str, options: tuple[str, ...]) -> None:
+        """Where the old servers had them, or where somebody says."""
+        place = Path("old", folder) if not options else Path(folder)
+        (place / "ada").mkdir(parents=True)
+        (place / "ada" / "me.png").write_bytes(photo())
+        Path("old/instance/volumes").mkdir(parents=True, exist_ok=True)
+        made = make_old_database(Path("old/instance/volumes/user_management.db"))
+        made.add_user("ada", _pfp="me.png")
+        assert ready("import-flask", str(made.path), *options).exit_code == 0
+        ((name,),) = query("SELECT name FROM picture")
+        assert Path("instance/uploads", f"{name}.webp").exists()
 
     def test_shows_a_bar_where_somebody_watches(self, old: str) -> None:
         ours, theirs = pty.openpty()
