@@ -17,7 +17,12 @@ from tests.browser.engines.engine import Engine, Name, Tab
 from tests.browser.engines.firefox import start_firefox
 from tests.browser.engines.network import end_tls, make_certificate, start_proxy
 from tests.browser.engines.rows import Ports
-from tests.browser.engines.servers import Servers, serve_development, serve_production
+from tests.browser.engines.servers import (
+    Servers,
+    make_sections,
+    serve_development,
+    serve_production,
+)
 from tests.browser.engines.webkit import start_webkit
 from tests.conftest import missing
 
@@ -130,11 +135,13 @@ async def servers(
     pages: Ports, tls: SSLContext, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Servers]:
     """The server, once in development and once in production behind TLS."""
+    in_development = tmp_path_factory.mktemp("development")
+    in_production = tmp_path_factory.mktemp("production")
     async with end_tls(tls) as end:
-        folder = tmp_path_factory.mktemp("development")
-        development, port = serve_development(folder, pages)
+        development, port = serve_development(in_development, pages)
         with development:
-            folder = tmp_path_factory.mktemp("production")
-            production, end.target = serve_production(folder, pages, end.port)
+            make_sections(in_development, port)
+            production, end.target = serve_production(in_production, pages, end.port)
             with production:
+                make_sections(in_production, end.target)
                 yield Servers(Ports(port, end.port), end.target)

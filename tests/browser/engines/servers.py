@@ -11,7 +11,9 @@ from tests.browser.engines.network import API_NAME, PAGES_NAME
 from tests.browser.engines.rows import Ports, Row
 from tests.people import PASSWORD
 from tests.postgres import free_port
-from tests.server.process import RunningServer
+from tests.server.process import RunningServer, run_command
+
+SECTIONS = ("CSA", "CSP")
 
 
 def serve_development(folder: Path, pages: Ports) -> tuple[RunningServer, int]:
@@ -31,6 +33,20 @@ def serve_production(folder: Path, pages: Ports, public_port: int) -> tuple[Runn
         "SIGNUP": "open",
     }
     return RunningServer(folder, changes=changes), port
+
+
+def make_sections(folder: Path, port: int) -> None:
+    """Have an admin create the sections that old pages ask for."""
+    admin = {"uid": "grace", "name": "Grace", "password": PASSWORD}
+    with httpx.Client(base_url=f"http://localhost:{port}") as client:
+        client.post("/api/v1/users", json=admin).raise_for_status()
+        run_command(folder, "users", "promote", "grace").check_returncode()
+        form = {"username": "grace", "password": PASSWORD}
+        token = client.post("/api/v1/auth/token", data=form).raise_for_status().json()
+        client.headers["Authorization"] = f"Bearer {token['access_token']}"
+        for abbreviation in SECTIONS:
+            section = {"name": f"Section {abbreviation}", "abbreviation": abbreviation}
+            client.post("/api/section", json=section).raise_for_status()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.browser.engines.engine import Name, Tab
 from tests.browser.engines.rows import Ports, Row, api_origin, each_browser, each_row, page_origin
-from tests.browser.engines.servers import Servers
+from tests.browser.engines.servers import SECTIONS, Servers
 from tests.browser.engines.table import returns_our_cookie
 from tests.people import PASSWORD
 
@@ -109,21 +109,20 @@ async def tell_with_a_cookie(page: OldPage, uid: str) -> None:
     assert await page.log_in(f"{uid}.new", NEW_PASSWORD) == 401
     assert await page.log_in(f"{uid}.new", NEWER_PASSWORD) == 200
 
+    await use_sections_and_picture(page)
+
     assert await page.status("DELETE", "/api/authenticate") == 200
     assert await page.status("GET", "/api/id") == 401
 
 
 async def use_sections_and_picture(page: OldPage) -> None:
-    status, mine = await page.call("POST", "/api/user/section", {"sections": ["CSA", "CSP"]})
-    assert (status, sorted(item["abbreviation"] for item in mine["sections"])) == (
-        200,
-        ["CSA", "CSP"],
-    )
-    change = {"section": {"abbreviation": "CSA", "year": "2026"}}
+    status, mine = await page.call("POST", "/api/user/section", {"sections": SECTIONS})
+    assert (status, sorted(item["abbreviation"] for item in mine["sections"])) == (200, [*SECTIONS])
+    change = {"section": {"abbreviation": "CSA", "year": "2031"}}
     assert await page.status("PUT", "/api/user/section", change) == 200
     mine = (await page.call("GET", "/api/user/section"))[1]
     years = {item["abbreviation"]: item["year"] for item in mine["sections"]}
-    assert years["CSA"] == 2026
+    assert years["CSA"] == 2031
 
     assert await page.status("GET", "/api/id/pfp") == 404
     assert await page.status("PUT", "/api/id/pfp", {"pfp": draw_picture()}) == 200

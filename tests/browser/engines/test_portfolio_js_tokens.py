@@ -99,6 +99,71 @@ class TestRefresh:
 
 
 @each_engine
+class TestOrder:
+    """Answers that come late, whatever happened meanwhile."""
+
+    async def test_late_refusal_of_the_old_token_is_no_reason_for_a_second_refresh(
+        self, tab: Tab, ada: str
+    ) -> None:
+        script = f"""async (uid, password) => {{
+          {WATCHED}
+          await login(uid, password);
+          spoil = (path) => path === "/api/v1/users/me" && count("refresh") === 0;
+          const through = window.fetch;
+          let first, calls = 0;
+          window.fetch = async (url, options) => {{
+            const isSecond = String(url).endsWith("/me") && ++calls === 2;
+            const answer = await through(url, options);
+            if (isSecond) await first;
+            return answer;
+          }};
+          first = fetch("/api/v1/users/me");
+          const second = fetch("/api/v1/users/me");
+          return [(await first).status, (await second).status, count("refresh")];
+        }}"""
+        assert await tab.evaluate(script, ada, PASSWORD) == [200, 200, 1]
+
+    async def test_refresh_that_ends_after_the_logout_brings_no_login_back(
+        self, tab: Tab, ada: str
+    ) -> None:
+        script = f"""async (uid, password) => {{
+          {WATCHED}
+          await login(uid, password);
+          spoil = (path) => path === "/api/v1/users/me" && count("refresh") === 0;
+          const through = window.fetch;
+          let answered, release;
+          const isAnswered = new Promise((done) => (answered = done));
+          const isReleased = new Promise((done) => (release = done));
+          window.fetch = async (url, options) => {{
+            const answer = await through(url, options);
+            if (String(url).endsWith("/refresh")) {{
+              answered();
+              await isReleased;
+            }}
+            return answer;
+          }};
+          const call = fetch("/api/v1/users/me");
+          await isAnswered;
+          await logout();
+          release();
+          return [(await call).status, await me(), count("refresh")];
+        }}"""
+        assert await tab.evaluate(script, ada, PASSWORD) == [401, None, 1]
+
+    async def test_logout_that_reaches_nobody_forgets_the_token(self, tab: Tab, ada: str) -> None:
+        script = f"""async (uid, password) => {{
+          {WATCHED}
+          await login(uid, password);
+          const through = window.fetch;
+          window.fetch = () => Promise.reject(new TypeError("no network"));
+          const said = await logout().catch((error) => error.message);
+          window.fetch = through;
+          return [said.includes("is down"), await me()];
+        }}"""
+        assert await tab.evaluate(script, ada, PASSWORD) == [True, None]
+
+
+@each_engine
 class TestTokens:
     async def test_go_to_no_other_server(self, tab: Tab, ada: str) -> None:
         script = f"""async (uid, password) => {{
