@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import re
 from functools import partial
 
 from fastapi import Request
@@ -18,7 +17,6 @@ from app.uploads import MAX_BASE64_BYTES, PictureRoom, read_whole
 
 router = LegacyRouter()
 
-_SPACE = re.compile(r"\s+")
 _REQUIRED = "Base64 image data required."
 _NOT_SET = "Profile picture is not set."
 
@@ -69,11 +67,11 @@ def _decode(raw: bytes) -> bytes:
         raise BadRequest(_REQUIRED)
     if text.startswith("data:"):
         text = text.partition(",")[2]
-    if _SPACE.search(text):
-        text = _SPACE.sub("", text)
+    # All of it in C: a regular expression would hold up the loop for a tenth of a second.
+    text = "".join(text.split())
     padding = "=" * (-len(text) % 4)
     try:
-        return base64.b64decode(text + padding if padding else text, validate=True)
+        return binascii.a2b_base64(text + padding, strict_mode=True)
     except (binascii.Error, ValueError) as error:
         raise BadRequest(_REQUIRED) from error
 
