@@ -71,7 +71,7 @@ async def get_user(
     """Show oneself; with `page`, or where LEGACY_USER_LIST says so, everybody."""
     if not page and not resources.settings.legacy_user_list:
         person = await people.find_person(session, user_id=viewer.user_id)
-        return JSONResponse(people.show(person, is_known=True))
+        return JSONResponse(people.show_own(person))
     size = min(bodies.number(per_page) or 50, MAX_PER_PAGE)
     number = min(bodies.number(page) or 1, _MAX_PAGE)
     window = {"offset": (number - 1) * size, "limit": size} if page else {}

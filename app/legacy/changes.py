@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.errors import BadRequest, FieldsRefused
 from app.legacy import bodies, people
 from app.legacy.people import NO_SCHOOL, UNKNOWN
+from app.legacy.texts import meant
 from app.models import LegacyProfile
 from app.schemas import UserCreate
 from app.schemas.fields import PlainJSON
@@ -56,7 +57,7 @@ def _read_profile(body: dict[str, Any]) -> dict[str, Any]:
     ):
         text = bodies.text(body, name)
         if text is not None and text.strip() not in {"", UNKNOWN, nothing}:
-            found[column] = text.strip()[:longest]
+            found[column] = meant(text).strip()[:longest]
     for name in ("class", "_class"):
         if isinstance(body.get(name), str | list):
             found["classes"] = tidy_classes(body[name])
@@ -70,7 +71,7 @@ def _read_legacy(body: dict[str, Any]) -> dict[str, Any]:
         found["kasm_server_needed"] = wants_kasm
     for name in _JSON_FIELDS:
         if isinstance(body.get(name), dict) and _can_be_kept(body[name]):
-            found[name] = body[name]
+            found[name] = meant(body[name])
     return found
 
 
@@ -84,7 +85,7 @@ def _can_be_kept(value: dict[str, Any]) -> bool:
 
 def tidy_classes(value: Any) -> list[str]:
     """Return a list of classes from a list or a single name: short, each once, not too many."""
-    names = (name.strip()[:_MAX_CLASS] for name in bodies.texts(value))
+    names = (meant(name).strip()[:_MAX_CLASS] for name in bodies.texts(value))
     return list(dict.fromkeys(names))[:_MAX_CLASSES]
 
 
@@ -117,7 +118,7 @@ def read_new(body: dict[str, Any], *, min_password: int) -> UserCreate:
         raise BadRequest("Password is missing")
     if len(password) < min_password:
         raise BadRequest(f"Password must be at least {min_password} characters")
-    new = {"name": name, "uid": uid.strip(), "password": SecretStr(password)}
+    new = {"name": meant(name), "uid": uid.strip(), "password": SecretStr(password)}
     try:
         return bodies.validate(UserCreate, {**new, "email": read_email(body)})
     except FieldsRefused as refusal:

@@ -120,4 +120,4 @@ async def end_authentication(
 async def get_id(session: SessionDep, viewer: CurrentUser) -> dict[str, Any]:
     """Say who is asking."""
     person = await people.find_person(session, user_id=viewer.user_id)
-    return people.show(person, is_known=True)
+    return people.show_own(person)

@@ -15,6 +15,7 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.errors import NotFound
+from app.legacy.texts import shown
 from app.models import LegacyProfile, Membership, Picture, Profile, Role, Section, User
 from app.schemas import fold
 
@@ -139,8 +140,23 @@ async def _read_sections(
     return found
 
 
-def show(person: Person, *, is_known: bool) -> dict[str, Any]:
-    """Return the JSON of a person. `is_known`: to themselves, or to an admin."""
+def show_own(person: Person) -> dict[str, Any]:
+    """Return the JSON of a person for themselves."""
+    return _show(person, is_known=True)
+
+
+def show(person: Person, *, viewer_id: int | None, is_admin: bool) -> dict[str, Any]:
+    """Return the JSON of a person for somebody, who may be themselves.
+
+    What others wrote about themselves carries no markup into the viewer's page; see texts.py.
+    """
+    if person.user.id == viewer_id:
+        return show_own(person)
+    found: dict[str, Any] = shown(_show(person, is_known=is_admin))
+    return found
+
+
+def _show(person: Person, *, is_known: bool) -> dict[str, Any]:
     user, profile, legacy = person.user, person.profile, person.legacy
     birth_date = profile.birth_date if is_known else None
     role = ROLE_NAMES[user.role]
@@ -161,7 +177,7 @@ def show(person: Person, *, is_known: bool) -> dict[str, Any]:
         "sid": profile.student_id if is_known else None,
         "school": (profile.school if is_known else None) or NO_SCHOOL,
         "class": profile.classes if is_known else [],
-        "sections": person.sections if is_known else [],
+        "sections": shown(person.sections) if is_known else [],
         "grade_data": (legacy.grade_data if is_known else None) or {},
         "ap_exam": (legacy.ap_exam if is_known else None) or {},
     }
@@ -169,8 +185,9 @@ def show(person: Person, *, is_known: bool) -> dict[str, Any]:
 
 def show_in_list(person: Person, *, viewer_id: int, is_admin: bool) -> dict[str, Any]:
     """Return the JSON of a person in a list, with what the viewer may do to them."""
-    is_known = is_admin or person.user.id == viewer_id
-    return {**show(person, is_known=is_known), "access": ["rw" if is_known else "ro"]}
+    may_change = is_admin or person.user.id == viewer_id
+    found = show(person, viewer_id=viewer_id, is_admin=is_admin)
+    return {**found, "access": ["rw" if may_change else "ro"]}
 
 
 def age(birth_date: date, today: date) -> int:

@@ -15,6 +15,7 @@ from app.errors import BadRequest, NotFound, TokenInvalid, UidTaken, Unauthentic
 from app.incoming import read_bearer, read_session_cookie
 from app.legacy import bodies, changes, password, people
 from app.legacy.bodies import ObjectDep
+from app.legacy.texts import meant
 from app.models import Role, User, utc_now
 from app.principals import Actor, Principal
 from app.resources import Resources
@@ -41,7 +42,7 @@ async def create_person(
         raise BadRequest(changes.no_account(new.name, new.uid)) from error
     user_id = user.id or 0
     await changes.save_details(session, changes.read_details(body), user_id=user_id)
-    return people.show(await people.find_person(session, user_id=user_id), is_known=True)
+    return people.show_own(await people.find_person(session, user_id=user_id))
 
 
 async def _find_writer(
@@ -115,7 +116,8 @@ async def update_person(
     await changes.save_details(session, changes.read_details(body), user_id=user_id)
     if is_self and "uid" in wanted:
         await sessions.end_all_sessions(session, actor, user_id=user_id)
-    return people.show(await people.find_person(session, user_id=user_id), is_known=True)
+    changed = await people.find_person(session, user_id=user_id)
+    return people.show(changed, viewer_id=actor.user_id, is_admin=actor.is_admin)
 
 
 def _read_account(
@@ -123,7 +125,7 @@ def _read_account(
 ) -> dict[str, Any]:
     """Return the fields of the account that a body changes."""
     wanted: dict[str, Any] = {}
-    name = (bodies.text(body, "name") or "").strip()
+    name = meant(bodies.text(body, "name") or "").strip()
     if name and name != target.name:
         if len(name) < changes.MIN_LENGTH:
             raise BadRequest("Name is missing, or is less than 2 characters")
@@ -180,4 +182,4 @@ async def change_password_late(
     user_id = user.id or 0
     own = password.acting_for(actor, user)
     await credentials.set_password(session, own, user_id=user_id, password_hash=password_hash)
-    return people.show(await people.find_person(session, user_id=user_id), is_known=True)
+    return people.show_own(await people.find_person(session, user_id=user_id))

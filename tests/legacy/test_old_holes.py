@@ -268,3 +268,54 @@ class TestSettingsAndSource:
                     word = node.value
                     is_key = re.fullmatch(r"[A-Za-z0-9+/=_-]{24,}", word) and re.search(r"\d", word)
                     assert not is_key or len(set(word)) < 12, f"{path.name}: {word}"
+
+
+# The list, in words that stand in the names of tests.
+DEFECTS = (
+    "password_hashes_in_api_id_and_api_user",
+    "anonymous_sign_up_with_an_existing_uid_returned_that_users_record",
+    "a_callers_own_pbkdf2_string_was_stored_as_the_hash",
+    "arbitrary_file_read_and_delete_through_pfp",
+    "default_secret_key",
+    "public_bulk_creation",
+    "any_logged_in_user_could_delete_any_user",
+    "any_logged_in_user_could_edit_any_post",
+    "tokens_without_expiry",
+    "logout_that_left_the_token_alive",
+    "substring_role_check",
+    "everybodys_personal_data_readable_by_everybody",
+    "one_shared_reset_password",
+    "default_passwords_for_users_created_without_one",
+    "update_user_without_a_login",
+    "no_csrf_protection_on_the_pages_post",
+    "no_csrf_protection_on_get_logout",
+    "public_guessable_uploads",
+    "tokens_printed_to_the_log",
+    "debug_server_on_0_0_0_0",
+    "api_keys_in_source",
+    "a_uid_used_as_a_directory_name",
+    "off_site_next",
+    "500_for_malformed_json",
+    "500_for_a_duplicate_uid_on_put",
+    "500_for_a_null_dob",
+    "500_for_a_bad_year",
+    "500_for_an_expired_token",
+    "one_query_per_row_on_lists",
+    "blocking_http_inside_requests",
+    "enumeration_by_timing",
+    "no_limit_on_logins",
+    "no_limit_on_picture_sizes",
+    "a_live_database_copied_as_a_file",
+)
+
+
+class TestTheList:
+    @pytest.mark.parametrize("defect", DEFECTS)
+    def test_each_has_a_test_named_after_it(self, defect: str) -> None:
+        names = [
+            node.name
+            for path in sorted((ROOT / "tests" / "legacy").rglob("test_*.py"))
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        ]
+        assert any(name.startswith(f"test_{defect}") for name in names)

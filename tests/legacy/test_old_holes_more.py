@@ -1,7 +1,12 @@
 """What was wrong with the old servers, continued: rights, pages, crashes, operation."""
 
 import asyncio
+import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +14,7 @@ from fastapi import FastAPI
 from jose import jwt
 from sqlalchemy import event
 
+from app.legacy.importer.backup import back_up
 from app.models import Role
 from app.resources import Resources
 from tests.documents import ROOT
@@ -207,6 +213,20 @@ class TestOperation:
             await log_in(page)
             assert (await page.put("/api/user", json={"uid": "ada.king"})).status_code == 200
 
+    async def test_a_live_database_copied_as_a_file(
+        self, people: People, resources: Resources
+    ) -> None:
+        """What is committed and still in the write-ahead log is in a backup, and not in a copy."""
+        await people.create("ada")
+        path = resources.settings.sqlite_path
+        backup = back_up(resources.settings, datetime.now(UTC))
+        assert path is not None
+        assert backup is not None
+        mere_copy = backup.with_suffix(".copy")
+        await asyncio.to_thread(shutil.copyfile, path, mere_copy)
+        assert (read_uids(backup), read_uids(mere_copy)) == (["ada"], [])
+        assert backup.stat().st_mode & 0o777 == 0o600
+
 
 def watch_selects(engine: Any, statements: list[str]) -> Callable[[], None]:
     """Write down the SELECTs of an engine until the returned function is called."""
@@ -217,3 +237,9 @@ def watch_selects(engine: Any, statements: list[str]) -> Callable[[], None]:
 
     event.listen(engine, "before_cursor_execute", see)
     return lambda: event.remove(engine, "before_cursor_execute", see)
+
+
+def read_uids(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        return [uid for (uid,) in database.execute('SELECT uid FROM "user"')]

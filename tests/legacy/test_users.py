@@ -71,6 +71,27 @@ class TestList:
             found = (await page.get("/api/users")).json()
             assert {**bob, "access": ["rw"]} in found
 
+    async def test_markup_of_one_person_does_not_run_in_anothers_page(
+        self, app: FastAPI, people: People, resources: Resources
+    ) -> None:
+        """Old pages put names into `innerHTML`; a name is kept and read by its owner as it is."""
+        name = "Bob <img src=x onerror='alert(1)'>"
+        async with front_end(app) as page:
+            await sign_up(page, uid="bob", name=name, school=name, **{"class": ["<b>"]})
+            await log_in(page, uid="bob")
+            assert (await page.get("/api/id")).json()["name"] == name
+            await log_in_admin(people, page)
+            found = {user["uid"]: user for user in (await page.get("/api/users")).json()}
+            bob = found["bob"]
+            assert (
+                bob["name"] == bob["school"] == "Bob &lt;img src=x onerror=&#39;alert(1)&#39;&gt;"
+            )
+            assert bob["class"] == ["&lt;b&gt;"]
+            # A page that sends back what it was shown changes nothing.
+            again = await page.put("/api/users", json={"uid": "bob", **bob})
+            assert {**again.json(), "access": ["rw"]} == bob
+        assert (await read_users(resources))["bob"].name == name
+
     async def test_asks_as_often_for_many_as_for_one(
         self, app: FastAPI, people: People, resources: Resources
     ) -> None:
