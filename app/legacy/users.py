@@ -1,6 +1,7 @@
 """`/api/users`: everybody in a list, and accounts the way the front ends before 2024 do it."""
 
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from app.dependencies import (
@@ -15,9 +16,11 @@ from app.legacy import bodies, people, updates
 from app.legacy.answers import message_of
 from app.legacy.bodies import BodyDep, ObjectDep
 from app.legacy.routing import LegacyRouter
-from app.models import User
+from app.models import User, utc_now
 from app.principals import Actor, Principal
 from app.resources import Resources
+from app.schemas import MembershipUpdate
+from app.services import sections
 
 router = LegacyRouter()
 
@@ -68,9 +71,32 @@ async def _create_one(item: Any, actor: Actor, resources: Resources) -> str | No
     try:
         async with resources.database.transaction() as session:
             body = {**item, "password": secret}
-            await updates.create_person(session, actor, body=body, resources=resources)
+            made = await updates.create_person(session, actor, body=body, resources=resources)
+            owner = replace(actor, user_id=made["id"], session_id=None)
+            return await _join(session, owner, item)
     except AppError as error:
         return message_of(error)
+
+
+async def _join(session: SessionDep, owner: Actor, item: dict[str, Any]) -> str | None:
+    """Put somebody who was just created into their sections; return what stood in the way."""
+    sent = item.get("sections")
+    wanted = [entry for entry in sent if isinstance(entry, dict)] if isinstance(sent, list) else []
+    years = {
+        name: bodies.number(entry.get("year"))
+        for entry in wanted
+        if (name := bodies.text(entry, "abbreviation"))
+    }
+    try:
+        await sections.join_sections(session, owner, abbreviations=years, now=utc_now())
+        for name, year in years.items():
+            if year is not None:
+                checked = bodies.validate(MembershipUpdate, {"year": year})
+                await sections.change_year(
+                    session, owner, abbreviation=name, year=checked.year or year
+                )
+    except AppError:
+        return f"Failed to add sections {list(years)} to user {item.get('uid')}"
     return None
 
 

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import event
 
-from app.models import Role
+from app.models import Role, Section
 from app.resources import Resources
 from tests.legacy.wire import ADA, FIELDS, front_end, log_in, log_in_admin, refused, sign_up
 from tests.people import PASSWORD, People
@@ -193,6 +193,30 @@ class TestCreateMany:
             assert users.keys() == {"ada", "grace", "root.admin"}
             assert users["grace"].role is Role.USER
             await log_in(page)
+
+    async def test_into_their_sections(
+        self, app: FastAPI, people: People, resources: Resources
+    ) -> None:
+        async with resources.database.transaction() as session:
+            session.add(Section(abbreviation="CSA", abbreviation_folded="csa", name="Java"))
+        ours = [{"abbreviation": "CSA", "year": "2031"}]
+        pupils = [
+            {**ADA, "sections": ours},
+            {**ADA, "uid": "bob", "sections": [{"abbreviation": "XX"}]},
+            {**ADA, "uid": "cyd", "sections": [{"abbreviation": "CSA", "year": 7}]},
+            {**ADA, "uid": "dan", "sections": ["CSA", None, 7]},
+        ]
+        async with front_end(app) as page:
+            await log_in_admin(people, page)
+            answer = (await page.post("/api/users", json=pupils)).json()
+            assert [error["message"] for error in answer["errors"]] == [
+                "Failed to add sections ['XX'] to user bob",
+                "Failed to add sections ['CSA'] to user cyd",
+            ]
+            assert set(await read_users(resources)) >= {"ada", "bob", "cyd", "dan"}
+            await log_in(page)
+            (own,) = (await page.get("/api/user/section")).json()["sections"]
+            assert (own["abbreviation"], own["year"]) == ("CSA", 2031)
 
     async def test_without_a_password_nobody_can_guess_it(
         self, app: FastAPI, people: People, resources: Resources
