@@ -7,7 +7,7 @@ they are: other addresses, other names, other statuses, lenient input. None of i
 `docs/old-front-ends.md` says what is answered, and which server's habit won where they differ.
 """
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from app.legacy import (
     accounts,
@@ -21,12 +21,17 @@ from app.legacy import (
     users,
 )
 from app.legacy.answers import speak
+from app.openapi import operation_id
 
 __all__ = ["install"]
 
 
+router = APIRouter(generate_unique_id_function=operation_id)
+for part in (login, accounts, classes, users, pictures, sections, channels, posts, pages):
+    router.include_router(part.router)
+
+
 def install(app: FastAPI) -> None:
     """Add the old addresses, and let errors there have their old shape."""
-    for part in (login, accounts, classes, users, pictures, sections, channels, posts, pages):
-        app.include_router(part.router)
+    app.router.routes.extend(router.routes)
     app.state.dialects.append(speak)
