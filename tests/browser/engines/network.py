@@ -41,12 +41,28 @@ def port_of(server: asyncio.Server) -> int:
     return port
 
 
+# What nothing but its own two ends refers to would be collected while it is open, with a warning.
+_open: set[asyncio.StreamWriter] = set()
+
+
+@asynccontextmanager
+async def _hold(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    """Hold a connection until it is closed, whoever ends it and however."""
+    _open.add(writer)
+    try:
+        with contextlib.suppress(OSError):
+            with contextlib.closing(writer):
+                yield
+            await writer.wait_closed()
+    finally:
+        _open.discard(writer)
+
+
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError, ssl.SSLError):
+    with contextlib.suppress(OSError), contextlib.closing(writer):
         while part := await reader.read(_MAX_HEAD):
             writer.write(part)
             await writer.drain()
-    writer.close()
 
 
 async def _join(
@@ -54,8 +70,9 @@ async def _join(
 ) -> None:
     """Carry bytes between a connection and a port of this machine, both ways."""
     there_reader, there_writer = await asyncio.open_connection("127.0.0.1", port)
-    there_writer.write(head)
-    await asyncio.gather(_copy(reader, there_writer), _copy(there_reader, writer))
+    async with _hold(there_writer):
+        there_writer.write(head)
+        await asyncio.gather(_copy(reader, there_writer), _copy(there_reader, writer))
 
 
 class TLSEnd:
@@ -66,7 +83,8 @@ class TLSEnd:
         self.target = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await _join(reader, writer, self.target)
+        async with _hold(writer):
+            await _join(reader, writer, self.target)
 
 
 @asynccontextmanager
@@ -83,13 +101,16 @@ async def end_tls(context: ssl.SSLContext, target: int = 0) -> AsyncIterator[TLS
 
 async def _serve_proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Serve one connection of a browser: to our names on this machine, and to nobody else."""
-    head = await reader.read(_MAX_HEAD)
+    async with _hold(writer):
+        await _pass_on(await reader.read(_MAX_HEAD), reader, writer)
+
+
+async def _pass_on(head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     method, _, rest = head.split(b"\r\n")[0].decode("latin-1").partition(" ")
     authority = rest.partition(" ")[0].removeprefix("http://").partition("/")[0]
     name, _, port = authority.partition(":")
     if name not in {PAGES_NAME, API_NAME}:
         writer.write(_REFUSED)
-        writer.close()
     elif method == "CONNECT":
         writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
         await _join(reader, writer, int(port))

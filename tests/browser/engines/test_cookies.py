@@ -1,6 +1,7 @@
 """What each browser does with each kind of cookie, measured anew: the ground of app/cookies.py."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from ssl import SSLContext
 
@@ -29,7 +30,13 @@ SET_THEN_READ = """async (api) => {
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Set every variant at `/set`; answer anything else with the cookies that came."""
-    head = (await reader.read(65536)).decode("latin-1")
+    with contextlib.suppress(OSError), contextlib.closing(writer):
+        head = await reader.read(65536)
+        writer.write(make_answer(head.decode("latin-1")))
+        await writer.drain()
+
+
+def make_answer(head: str) -> bytes:
     line, *fields = head.split("\r\n")
     sent = {name.lower(): value for name, _, value in (field.partition(": ") for field in fields)}
     lines = [
@@ -41,9 +48,7 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     if " /set " in line:
         cookies = [f"{name}=1; Path=/; HttpOnly; {rest}" for name, rest in VARIANTS.items()]
         lines += [f"Set-Cookie: {cookie}" for cookie in cookies]
-    writer.write("\r\n".join([*lines, "", sent.get("cookie", "")]).encode())
-    await writer.drain()
-    writer.close()
+    return "\r\n".join([*lines, "", sent.get("cookie", "")]).encode()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
