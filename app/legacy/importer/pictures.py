@@ -58,7 +58,9 @@ class Pictures:
         return picture, note
 
     async def prepare(self, owner: Owner) -> None:
-        """Find and decode somebody's picture, and write it."""
+        """Find and decode somebody's picture, if they have one, and write it."""
+        if not has_picture(owner.fields):
+            return
         try:
             source = find_picture(self._folder, owner.fields)
             if source is not None:

@@ -47,7 +47,8 @@ class Report:
 
     source: str
     is_dry_run: bool
-    entries: list[Entry] = field(default_factory=list)
+    # Not in its `repr`, which asyncio makes of the result of a task.
+    entries: list[Entry] = field(default_factory=list, repr=False)
     # Tables that stay behind, with the number of their rows, and columns that do, by table.
     left_tables: dict[str, int] = field(default_factory=dict)
     left_columns: dict[str, Sequence[str]] = field(default_factory=dict)

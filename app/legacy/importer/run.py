@@ -5,7 +5,7 @@ dry run does the same work and undoes it.
 """
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from app.resources import Resources
 from app.services import audit
 
 # Between two steps of the progress bar.
-_FEW = 10
+_FEW = 20
 
 
 class _Undo(Exception):
@@ -60,11 +60,13 @@ async def run_import(
         now=utc_now(),
     )
     _survey(work)
+    settings = resources.settings
+    at_once = min(settings.hash_queue, 2 * (settings.hash_threads or os.cpu_count() or 1))
     pictures = Pictures(resources, uploads, is_dry_run=is_dry_run)
+    prepared = Prepared(Passwords(resources.hasher, at_once=at_once), pictures)
     with pictures.answered_for():
-        prepared = Prepared(await _prepare_passwords(work), pictures)
-        await _prepare_pictures(work, pictures)
-        backup = None if is_dry_run else back_up(resources.settings, work.now)
+        await _prepare(work, prepared)
+        backup = None if is_dry_run else back_up(settings, work.now)
         await _carry(work, prepared, name)
     if not is_dry_run:
         _account_for(backup, work.report)
@@ -75,7 +77,7 @@ async def _carry(work: Import, prepared: Prepared, name: str) -> None:
     """Carry all over, in one transaction."""
     async with _transaction(work) as session:
         ledger = Ledger(await session.connection(), work.now)
-        await ledger.lock()
+        await ledger.begin()
         await carry_all(work, ledger, prepared)
         if work.report.is_dry_run:
             raise _Undo
@@ -118,37 +120,22 @@ async def _transaction(work: Import) -> AsyncIterator[AsyncSession]:
         ) from error
 
 
-async def _prepare_passwords(work: Import) -> Passwords:
-    settings = work.resources.settings
-    at_once = min(settings.hash_queue, 2 * (settings.hash_threads or os.cpu_count() or 1))
-    passwords = Passwords(work.resources.hasher, at_once=at_once)
-    await _prepare(work, "passwords", takes_long, passwords.prepare)
-    return passwords
+async def _prepare(work: Import, prepared: Prepared) -> None:
+    """Hash and decode for all who need it and were not taken before, a few at a time."""
+    with work.stage("users", "passwords, pictures") as advance:
+        for people in chunks(read_some(work.source, work.found["users"], _is_slow)):
+            slow = await _unknown(work, [person for person in people if person is not None])
+            for start in range(0, len(slow), _FEW):
+                few = slow[start : start + _FEW]
+                await prepared.passwords.prepare([p for p in few if takes_long(p.fields)])
+                for person in few:
+                    await prepared.pictures.prepare(person)
+                advance(len(few))
+            advance(len(people) - len(slow))
 
 
-async def _prepare_pictures(work: Import, pictures: Pictures) -> None:
-    async def prepare(people: Sequence[Person]) -> None:
-        for person in people:
-            await pictures.prepare(person)
-
-    if work.found["users"].columns["picture"]:
-        await _prepare(work, "pictures", has_picture, prepare)
-
-
-async def _prepare(
-    work: Import,
-    name: str,
-    is_meant: Callable[[Mapping[str, Any]], bool],
-    prepare: Callable[[Sequence[Person]], Awaitable[None]],
-) -> None:
-    """Do something for all who are meant and were not taken before, a few at a time."""
-    with work.stage("users", name) as advance:
-        for people in chunks(read_some(work.source, work.found["users"], is_meant)):
-            meant = await _unknown(work, [person for person in people if person is not None])
-            for start in range(0, len(meant), _FEW):
-                await prepare(meant[start : start + _FEW])
-                advance(_FEW)
-            advance(len(people) - len(meant))
+def _is_slow(fields: Mapping[str, Any]) -> bool:
+    return takes_long(fields) or has_picture(fields)
 
 
 async def _unknown(work: Import, people: Sequence[Person]) -> Sequence[Person]:
