@@ -41,6 +41,8 @@ def import_flask(
     """Take over an old Flask server's people, sections and posts. The file stays as it is."""
     settings = Settings()
     startup.check_ready(settings)
+    # With PostgreSQL and SECRET_KEY there may be none yet; the copy of the file goes there.
+    startup.make_instance_dir(settings.instance_dir)
     folder = _find_uploads(file, uploads)
     with (
         _report_to(report) as write,

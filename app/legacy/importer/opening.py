@@ -100,6 +100,8 @@ def _check_file(path: Path, settings: Settings) -> int:
 
 def _copy(path: Path, file: BinaryIO, head: bytes, folder: str) -> Path:
     """Copy a database and what lies beside it into a private folder, as it is at one moment."""
+    # SQLite's own files lie beside the database, not beside a link to it.
+    path = path.resolve()
     page_size = int.from_bytes(head[16:18])
     # 65,536 does not fit its two bytes and is written as 1.
     if page_size not in _PAGE_SIZES and page_size != 1:

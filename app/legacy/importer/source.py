@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from app.legacy.importer.values import number
 from app.startup import CannotStart
 
 Row = Mapping[str, Any]
@@ -63,10 +64,9 @@ class SQLiteSource:
     def highest_id(self, table: str, limit: int) -> int:
         if "id" not in self.tables[table]:
             return 0
-        query = (
-            f"SELECT max({_quote('id')}) FROM {_quote(table)} "  # noqa: S608  (quoted)
-            f"WHERE typeof({_quote('id')}) = 'integer' AND {_quote('id')} <= ?"
-        )
+        # A key may be kept as text.
+        key = f"CAST({_quote('id')} AS INTEGER)"
+        query = f"SELECT max({key}) FROM {_quote(table)} WHERE {key} <= ?"  # noqa: S608
         (found,) = self._connection.execute(query, (limit,)).fetchone()
         return int(found or 0)
 
@@ -114,8 +114,8 @@ class ListSource:
         return len(self._rows[table])
 
     def highest_id(self, table: str, limit: int) -> int:
-        ids = (row.get("id") for row in self._rows[table])
-        return max((key for key in ids if isinstance(key, int) and key <= limit), default=0)
+        ids = (number(row.get("id")) or 0 for row in self._rows[table])
+        return max((key for key in ids if key <= limit), default=0)
 
     def rows(self, table: str) -> Iterator[Row]:
         return iter(self._rows[table])

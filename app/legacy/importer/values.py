@@ -26,14 +26,14 @@ UNKNOWN = {"", "?", "unknown", "none", "null"}
 _LOST, _JOINERS = "\ufffd", "\u200c\u200d"
 _MAX_JSON = 256 * 1024
 _MAX_CLASSES, _MAX_CLASS = 50, 100
-_DATE_LENGTH = 10
+_DATE_LENGTH, _MAX_DIGITS = 10, 10
 _EMAIL: TypeAdapter[str | None] = TypeAdapter(Email)
 
 
 def number(value: Any) -> int | None:
     """Return a key: a whole number that fits a column, also where it was kept as text."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value[:_DATE_LENGTH])
+    if isinstance(value, str) and len(value) <= _MAX_DIGITS and value.isascii() and value.isdigit():
+        value = int(value)
     is_number = isinstance(value, int) and not isinstance(value, bool)
     return value if is_number and 0 < value <= MAX_INTEGER else None
 

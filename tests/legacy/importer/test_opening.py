@@ -3,17 +3,19 @@
 import json
 import os
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.config import Settings
-from app.legacy.importer.opening import open_source
+from app.legacy.importer.opening import MAX_LIST_BYTES, open_source
 from app.legacy.importer.recognise import recognise
 from app.legacy.importer.source import CannotImport
 from tests.conftest import make_settings
@@ -83,8 +85,8 @@ class TestNotAFile:
     def test_no_room_for_a_copy(self, folder: Path, tmp_path: Path) -> None:
         path = make_old_database(folder / "old.db").path
         settings = make_settings(tmp_path / "nowhere")
-        with pytest.raises(CannotImport, match="cannot be copied"), open_source(path, settings):
-            pass
+        with pytest.raises(CannotImport, match="cannot be copied"):
+            open_source(path, settings).__enter__()
 
 
 class TestNotADatabase:
@@ -113,6 +115,12 @@ class TestNotADatabase:
     ) -> None:
         (folder / "users.json").write_text(text)
         assert "users.json is " in refusal(folder / "users.json", settings)
+
+    def test_a_list_that_is_too_long(self, folder: Path, settings: Settings) -> None:
+        with (folder / "users.json").open("wb") as file:
+            file.write(b"[")
+            file.truncate(MAX_LIST_BYTES + 1)
+        assert "is larger than 100 MB" in refusal(folder / "users.json", settings)
 
     def test_json_of_something_else(self, folder: Path, settings: Settings) -> None:
         (folder / "users.json").write_text(json.dumps([{"colour": "red"}]))
@@ -176,6 +184,13 @@ class TestDamaged:
         path.write_bytes(path.read_bytes()[:kept])
         assert "is damaged" in refusal(path, settings)
 
+    def test_list_of_free_pages(self, path: Path, settings: Settings) -> None:
+        """What SQLite would read on, and only a check finds."""
+        content = bytearray(path.read_bytes())
+        content[36:40] = (5).to_bytes(4)
+        path.write_bytes(content)
+        assert "is damaged" in refusal(path, settings)
+
     def test_schema(self, path: Path, settings: Settings) -> None:
         with closing(sqlite3.connect(path)) as database:
             database.execute("PRAGMA writable_schema=ON")
@@ -209,6 +224,20 @@ class TestInUse:
     def test_is_refused(self, path: Path, settings: Settings) -> None:
         assert "is locked by another program" in refusal(path, settings)
 
+    def test_is_refused_when_it_changes_meanwhile(
+        self, path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A write that our lock does not keep out: another kind of program."""
+        copy = shutil.copyfileobj
+
+        def copy_and_write(*arguments: Any) -> None:
+            copy(*arguments)
+            with path.open("ab") as file:
+                file.write(b"more")
+
+        monkeypatch.setattr(shutil, "copyfileobj", copy_and_write)
+        assert "changes while it is read" in refusal(path, settings)
+
 
 class TestNothingChanges:
     def uids(self, path: Path, settings: Settings) -> set[str]:
@@ -221,7 +250,9 @@ class TestNothingChanges:
         assert self.uids(made.path, settings) == {"ada", "grace"}
         assert snapshot(folder) == before
 
-    def test_with_a_write_ahead_log_beside_it(self, folder: Path, settings: Settings) -> None:
+    def test_with_a_write_ahead_log_beside_it(
+        self, folder: Path, tmp_path: Path, settings: Settings
+    ) -> None:
         """A live database copied as files: half of it is in the log."""
         made = make_old_database(folder / "live.db", "S25", "ada")
         with closing(sqlite3.connect(made.path, isolation_level=None)) as database:
@@ -233,7 +264,9 @@ class TestNothingChanges:
         made.path.unlink()
         before = snapshot(folder)
         assert set(before) == {"copy.db", "copy.db-wal"}
-        assert self.uids(folder / "copy.db", settings) == {"ada", "grace"}
+        (tmp_path / "link.db").symlink_to(folder / "copy.db")
+        for path in (folder / "copy.db", tmp_path / "link.db"):
+            assert self.uids(path, settings) == {"ada", "grace"}
         assert snapshot(folder) == before
 
     def test_with_a_transaction_that_never_ended(self, folder: Path, settings: Settings) -> None:
