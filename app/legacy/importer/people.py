@@ -126,7 +126,7 @@ class People:
         note = BEFORE if row_id is not None else DELETED
         self._report.add("users", person.key, Outcome.KNOWN, note, uid=person.uid)
         if row_id is not None and person.old_id is not None:
-            self.ids[person.old_id] = row_id
+            self.ids.setdefault(person.old_id, row_id)
 
     def _refusal(self, person: Person, here: Mapping[str, int]) -> str | None:
         if person.uid is None:

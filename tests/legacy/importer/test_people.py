@@ -100,6 +100,25 @@ class TestIds:
         assert outcomes(await carry_over(made), "users") == {"row 1": "known", "row 2": "known"}
         assert await dump() == before
 
+    @ONE_ENGINE
+    async def test_that_two_have_are_the_first_ones_in_every_run(
+        self, tmp_path: Path, carry_over: Importing, dump: Dumping
+    ) -> None:
+        tables = {
+            "users": "id INTEGER, _uid VARCHAR, _name VARCHAR",
+            "posts": 'id INTEGER, note VARCHAR, "userID" INTEGER',
+        }
+        made = OldDatabase(tmp_path / "old.db", tables)
+        for uid in ("ada", "grace"):
+            made.add_user(uid, id=5)
+        made.add("posts", {"id": 1, "note": "Whose?", "userID": 5})
+        await carry_over(made)
+        before = await dump()
+        assert [user["id"] for user in before["user"]] == [5, 6]
+        assert [post["user_id"] for post in before["post"]] == [5]
+        await carry_over(made)
+        assert await dump() == before
+
 
 @ONE_ENGINE
 class TestOddUidsKeepWorking:
