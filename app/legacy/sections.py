@@ -1,5 +1,9 @@
-"""`/api/section` and `/api/user/section`: which sections there are, and which ones one is in."""
+"""`/api/section` and `/api/user/section`: which sections there are, and which ones one is in.
 
+The pages of the flocker family know a section by its theme, all others by its abbreviation.
+"""
+
+from collections import defaultdict
 from typing import Any
 
 from app.dependencies import ActorDep, AdminUser, CurrentUser, SessionDep
@@ -10,7 +14,7 @@ from app.legacy.routing import LegacyRouter
 from app.legacy.texts import meant, shown
 from app.models import Section, utc_now
 from app.principals import Principal
-from app.schemas import MembershipUpdate, SectionCreate
+from app.schemas import MembershipUpdate, SectionCreate, fold
 from app.services import sections
 
 router = LegacyRouter()
@@ -27,6 +31,11 @@ def _show(section: Section) -> dict[str, Any]:
     }
 
 
+def _show_with_theme(section: Section) -> dict[str, Any]:
+    # A page that lists themes would write "null" for a section that has none.
+    return {**_show(section), "theme": shown(section.theme or section.abbreviation)}
+
+
 async def _show_mine(session: SessionDep, viewer: Principal) -> dict[str, Any]:
     found = await sections.list_memberships(session, user_id=viewer.user_id)
     return {"sections": [{**_show(section), "year": year} for section, year in found]}
@@ -37,6 +46,20 @@ def _read_list(body: dict[str, Any], purpose: str) -> list[str]:
     if not wanted:
         raise BadRequest(f"No sections to {purpose} were provided")
     return wanted
+
+
+async def _find_abbreviations(session: SessionDep, names: list[str]) -> list[str]:
+    """Return sections' abbreviations in place of themes, where a theme is one section's alone."""
+    found = await sections.list_sections(session)
+    known = {fold(section.abbreviation) for section in found}
+    by_theme: defaultdict[str, list[str]] = defaultdict(list)
+    for section in found:
+        if section.theme is not None:
+            by_theme[fold(section.theme)].append(section.abbreviation)
+    return [
+        alike[0] if fold(name) not in known and len(alike := by_theme[fold(name)]) == 1 else name
+        for name in names
+    ]
 
 
 @router.both("GET", "/api/user/section", refuses=(401,))
@@ -50,7 +73,7 @@ async def join_sections(
     viewer: CurrentUser, body: ObjectDep, session: SessionDep, actor: ActorDep
 ) -> dict[str, Any]:
     """Join sections. One stays in those that are not named, and in their years."""
-    wanted = _read_list(body, "add")
+    wanted = await _find_abbreviations(session, _read_list(body, "add"))
     try:
         await sections.join_sections(session, actor, abbreviations=wanted, now=utc_now())
     except SectionNotFound as refusal:
@@ -71,7 +94,7 @@ async def change_section_year(
     section = body.get("section")
     if not isinstance(section, dict) or not section:
         raise BadRequest("Section data is required")
-    name = meant(bodies.text(section, "abbreviation") or "").strip()
+    name = meant(bodies.text(section, "abbreviation", "theme") or "").strip()
     if not name:
         raise BadRequest("Section abbreviation is required")
     if not section.get("year"):
@@ -79,8 +102,9 @@ async def change_section_year(
     wanted = bodies.validate(MembershipUpdate, {"year": bodies.number(section["year"])})
     if wanted.year is None:
         raise BadRequest("Section year is not a year")
+    (abbreviation,) = await _find_abbreviations(session, [name])
     try:
-        await sections.change_year(session, actor, abbreviation=name, year=wanted.year)
+        await sections.change_year(session, actor, abbreviation=abbreviation, year=wanted.year)
     except SectionNotFound as refusal:
         raise SectionNotFound(f"Section {shown(name)} not found or update failed") from refusal
     return await _show_mine(session, viewer)
@@ -91,7 +115,7 @@ async def leave_sections(
     _viewer: CurrentUser, body: ObjectDep, session: SessionDep, actor: ActorDep
 ) -> dict[str, Any]:
     """Leave sections."""
-    wanted = _read_list(body, "delete")
+    wanted = await _find_abbreviations(session, _read_list(body, "delete"))
     try:
         await sections.leave_sections(session, actor, abbreviations=wanted)
     except SectionNotFound as refusal:
@@ -103,7 +127,7 @@ async def leave_sections(
 async def list_all_sections(session: SessionDep) -> list[dict[str, Any]]:
     """List all sections, to anybody."""
     found = await sections.list_sections(session)
-    return [{**_show(section), "theme": shown(section.theme)} for section in found]
+    return [_show_with_theme(section) for section in found]
 
 
 @router.both(
@@ -133,7 +157,7 @@ async def create_section(
             f"Processed {shown(name)}, either a format error or "
             f"section {shown(abbreviation)} is duplicate"
         ) from refusal
-    return {**_show(section), "theme": shown(section.theme)}
+    return _show_with_theme(section)
 
 
 @router.both(

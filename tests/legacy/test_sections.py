@@ -272,19 +272,19 @@ class TestAll:
                 "id": school["CSA"],
                 "name": "Computer Science A",
                 "abbreviation": "CSA",
-                "theme": None,
+                "theme": "CSA",
             },
             {
                 "id": school["CSP"],
                 "name": "Computer Science Principles",
                 "abbreviation": "CSP",
-                "theme": None,
+                "theme": "CSP",
             },
             {
                 "id": school["Home & <Garden>"],
                 "name": "Home & &lt;Garden&gt;",
                 "abbreviation": "Home & &lt;Garden&gt;",
-                "theme": None,
+                "theme": "Home & &lt;Garden&gt;",
             },
         ]
 
@@ -348,7 +348,7 @@ class TestAll:
             "id": made["id"],
             "name": "Computer Science A",
             "abbreviation": "CSA",
-            "theme": None,
+            "theme": "CSA",
         }
         answer = await admin.post(ALL + slash, json={"name": "Home Page", "theme": "Welcome"})
         assert (
