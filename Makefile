@@ -16,7 +16,7 @@ run: ## Set up if needed, then serve on http://localhost:8086 until Ctrl-C
 	@.venv/bin/portfolio serve
 
 test: check ## The whole check: format, lint, imports, types, tests, coverage
-	.venv/bin/python -m pytest -n auto --dist loadgroup --cov --cov-report=term --cov-precision=2 --cov-fail-under=95
+	.venv/bin/python -m pytest -n auto --cov --cov-report=term --cov-precision=2 --cov-fail-under=95
 	.venv/bin/coverage report --precision=2 --include='$(GUARDED)' --fail-under=100
 
 check: ## The same without the tests

@@ -1,7 +1,6 @@
 """The rows of the table of cookies: where a page lives, where the API, what the browser allows.
 
-`each_browser` and `each_row` run a test in all of them. The tests of one browser stay in one
-process (`--dist loadgroup`), so that each starts once.
+`each_browser` and `each_row` run a test in all of them.
 """
 
 from dataclasses import dataclass
@@ -52,9 +51,7 @@ def api_origin(row: Row, ports: Ports) -> str:
 
 def _browsers() -> list[pytest.ParameterSet]:
     return [
-        pytest.param(
-            name, blocks, marks=pytest.mark.xdist_group(f"{name}-{policy}"), id=f"{name}-{policy}"
-        )
+        pytest.param(name, blocks, id=f"{name}-{policy}")
         for name in Name
         for policy, blocks in [("allowed", False), ("blocked", True)]
     ]
