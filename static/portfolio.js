@@ -1,8 +1,7 @@
 /**
  * Log in to this server from any static site: docs/portfolio-js.md has a page to copy.
  *
- * The session cookie carries the login where the browser returns it; elsewhere a token in memory
- * does, which is gone with the page.
+ * The cookie carries the login where the browser returns it, elsewhere a token in memory.
  *
  * @typedef {{ id: string, uid: string, name: string, email: string | null, role: string }} User
  * @typedef {Error & { status?: number, retryAfter?: number }} Refusal
@@ -10,7 +9,7 @@
 
 const server = new URL(import.meta.url).origin;
 let tokens = null; // the server's answer, and when it goes stale
-let refreshing = null; // what all wait for
+let refreshing = null;
 
 /**
  * Log in, and return who that is.
@@ -68,7 +67,7 @@ function send(url, options) {
   return globalThis.fetch(url, { ...options, headers, credentials: tokens ? "omit" : "include" });
 }
 
-// However many calls find it stale, the token is traded once.
+// However many calls find it stale, it is traded once.
 function refresh(stale) {
   if (tokens === stale) refreshing ??= trade(stale).finally(() => (refreshing = null));
   return refreshing;

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from app.errors import LoginFailed, SessionNotFound
+from app.errors import LoginFailed, SessionNotFound, UserNotFound
 from app.models import Role, SessionKind, User, UserSession
 from app.principals import Actor
 from app.resources import Resources
@@ -301,3 +301,23 @@ class TestRevokeByToken:
             query = select(UserSession).where(col(UserSession.revoked_at).is_(None))
             assert [found.sid for found in (await session.exec(query)).all()] == [other.sid]
         assert (await trail(resources))[-1] == "logout"
+
+
+class TestEndAll:
+    async def test_of_an_account_that_was_just_deleted(self, resources: Resources) -> None:
+        with pytest.raises(UserNotFound):
+            async with resources.database.transaction() as session:
+                await sessions.end_all_sessions(session, Actor(), user_id=NOBODY)
+        assert await trail(resources) == []
+
+    async def test_ends_ones_own_too_and_nobody_elses(
+        self, resources: Resources, ada: User
+    ) -> None:
+        bob = await store(resources, make_user("bob"))
+        own = await store(resources, make_session(ada))
+        await store(resources, make_session(bob))
+        async with resources.database.transaction() as session:
+            await sessions.end_all_sessions(session, acting(ada, own), user_id=ada.id or 0)
+        assert await listed(resources, acting(ada)) == []
+        assert len(await listed(resources, acting(bob))) == 1
+        assert await trail(resources) == ["sessions-ended"]
