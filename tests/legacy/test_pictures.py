@@ -39,8 +39,8 @@ def files(resources: Resources) -> list[Path]:
 
 
 def everything(resources: Resources) -> set[Path]:
-    """Return every file of the instance and around it, but those of the database."""
-    folder = resources.settings.instance_dir.parent
+    """Return every file of the instance but those of the database."""
+    folder = resources.settings.instance_dir
     return {path for path in folder.rglob("*") if not path.name.startswith("portfolio.db")}
 
 
