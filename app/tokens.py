@@ -18,8 +18,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from jose import jwk, jws, jwt
+from jose import jws, jwt
 from jose.backends.base import Key as JoseKey
+from jose.backends.native import HMACKey
 
 from app.errors import RefreshTokenInvalid, TokenInvalid
 from app.keys import KeyRing, SigningKey
@@ -188,7 +189,8 @@ def _strict_claims(payload: Mapping[str, Any], purpose: Purpose) -> Claims:
 
 
 def jose_key(key: SigningKey) -> JoseKey:
-    return jwk.construct(key.secret, ALGORITHM)
+    # Named, where `jwk.construct` takes whichever backend it finds installed.
+    return HMACKey(key.secret, ALGORITHM)
 
 
 def sign(claims: Mapping[str, Any], key: JoseKey, header: Mapping[str, str] | None = None) -> str:
