@@ -1,0 +1,146 @@
+"""Every knob, once: typed, described, checked. The one reader of the environment.
+
+A setting `port` is read from `PORTFOLIO_PORT` or `PORT` (the first wins), from the process
+environment or from a file `.env` in the current folder. The table in README.md is made from here.
+The modules beside this one hold the settings by subject; here is what concerns all of them.
+Production refuses what is not safe; the message says which setting and what to do.
+"""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import AliasChoices, AliasGenerator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.config.features import FeatureSettings
+from app.config.limits import LimitSettings
+from app.config.logins import WEAK_SECRETS, LoginSettings
+from app.config.place import PlaceSettings
+from app.patterns import find_plain_http
+
+__all__ = [
+    "ASSETS_DIR",
+    "ENV_PREFIX",
+    "WEAK_SECRETS",
+    "Settings",
+    "UnsafeSettings",
+    "unknown_settings",
+]
+
+ENV_PREFIX = "PORTFOLIO_"
+ENV_FILE = ".env"
+
+PACKAGE_DIR = Path(__file__).parents[1]
+_BUNDLED = PACKAGE_DIR / "bundled"
+# In a source tree templates, static and alembic stand beside `app`; a wheel carries them inside.
+ASSETS_DIR = _BUNDLED if _BUNDLED.is_dir() else PACKAGE_DIR.parent
+
+
+class UnsafeSettings(ValueError):
+    """A combination of settings that production refuses."""
+
+
+# pydantic puts the fields of the last of them first.
+class Settings(BaseSettings, FeatureSettings, LimitSettings, LoginSettings, PlaceSettings):
+    """All settings. `Settings()` reads the environment; keyword arguments override it."""
+
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE,
+        # `SIGNUP=` in a compose file or a shell means: not set.
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        # A traceback would show it, secrets included.
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        alias_generator=AliasGenerator(
+            validation_alias=lambda name: AliasChoices(ENV_PREFIX.lower() + name, name)
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _refuse_unsafe_production(self) -> Self:
+        if self.environment != "production":
+            return self
+        if not self.public_url:
+            raise UnsafeSettings("PUBLIC_URL is needed in production: the address people open.")
+        if not self.is_https and not self.allow_http:
+            raise UnsafeSettings(
+                "PUBLIC_URL must be https in production. On a closed network set ALLOW_HTTP=true."
+            )
+        plain = None if self.allow_http else find_plain_http(self.cors_origins)
+        if plain is not None:
+            raise UnsafeSettings(
+                f"CORS_ORIGINS: entry {plain} must be https in production: anyone on the network "
+                "can change a page that is not. On a closed network set ALLOW_HTTP=true."
+            )
+        if "*" in self.allowed_hosts:
+            raise UnsafeSettings("ALLOWED_HOSTS must name hosts in production, not `*`.")
+        if "*" in self.trusted_proxies:
+            raise UnsafeSettings(
+                "TRUSTED_PROXIES must name addresses in production: with `*` anyone forges theirs."
+            )
+        unknown = unknown_settings()
+        if unknown:
+            raise UnsafeSettings(f"Unknown settings: {', '.join(unknown)}. Check the spelling.")
+        return self
+
+    @property
+    def is_production(self) -> bool:
+        return self.environment == "production"
+
+    @property
+    def is_https(self) -> bool:
+        return self.public_url.startswith("https://")
+
+    @property
+    def signup_mode(self) -> Literal["open", "invite", "closed"]:
+        return self.signup or ("invite" if self.is_production else "open")
+
+    @property
+    def base_url(self) -> str:
+        """Where links point: PUBLIC_URL, never what a request's Host header claims."""
+        return self.public_url or f"http://localhost:{self.port}"
+
+    @cached_property
+    def hosts(self) -> frozenset[str]:
+        """Host names this server answers to in production, without ports."""
+        own = urlsplit(self.base_url).hostname or "localhost"
+        further = (host.lower() for host in self.allowed_hosts)
+        return frozenset({own, "localhost", "127.0.0.1", "::1", *further})
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The database file, or None on PostgreSQL."""
+        if not self.database_url:
+            return self.instance_dir / "portfolio.db"
+        if self.database_url.startswith("sqlite"):
+            return Path(self.database_url.removeprefix("sqlite://").removeprefix("/"))
+        return None
+
+    @property
+    def keys_path(self) -> Path:
+        return self.instance_dir / "keys.json"
+
+    @property
+    def uploads_dir(self) -> Path:
+        return self.instance_dir / "uploads"
+
+    @property
+    def backups_dir(self) -> Path:
+        return self.instance_dir / "backups"
+
+
+def unknown_settings() -> list[str]:
+    """Names with our prefix, in the environment or `.env`, that no setting has."""
+    known = {ENV_PREFIX + name.upper() for name in Settings.model_fields}
+    present = {*os.environ, *dotenv_values(ENV_FILE)}
+    return sorted(
+        name
+        for name in present
+        if name.upper().startswith(ENV_PREFIX) and name.upper() not in known
+    )

@@ -1,0 +1,56 @@
+"""Accounts and logins: keys, who may sign up, how long a login lives, what a hash costs."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field, SecretStr, field_validator
+
+MIN_SECRET_LENGTH = 32
+
+# Values that stand in public examples and tutorials; a server that signs with one is open to all.
+WEAK_SECRETS = frozenset(
+    {"secret", "secretkey", "changeme", "changethis", "your-256-bit-secret", "supersecret"}
+)
+
+
+class LoginSettings(BaseModel):
+    secret_key: SecretStr | None = Field(
+        None,
+        description="Signs tokens instead of the key ring in the instance folder, for hosts "
+        "without a lasting disk. At least 32 characters, random.",
+    )
+    signup: Literal["open", "invite", "closed"] | None = Field(
+        None,
+        description="Who may create an account: `open`, `invite`, `closed`. "
+        "Default: `open` in development, `invite` in production.",
+    )
+    access_token_minutes: int = Field(15, ge=1, le=60, description="Life of an access token.")
+    session_idle_days: int = Field(7, ge=1, le=90, description="A login unused this long ends.")
+    session_max_days: int = Field(
+        30, ge=1, le=365, description="A login ends after this in any case."
+    )
+    one_time_link_hours: int = Field(
+        48, ge=1, le=336, description="Life of set-up, reset and invitation links."
+    )
+    password_min_length: int = Field(12, ge=8, le=64, description="Shortest password accepted.")
+    argon2_memory_kib: int = Field(19456, ge=8, description="Memory of one password hash, in KiB.")
+    argon2_time: int = Field(2, ge=1, le=20, description="Passes of one password hash.")
+    hash_threads: int = Field(
+        0, ge=0, le=64, description="Password hashes at a time; 0 means one for each processor."
+    )
+    hash_queue: int = Field(
+        300, ge=1, le=10_000, description="Logins that may wait for a hash before others get a 503."
+    )
+
+    @field_validator("secret_key")
+    @classmethod
+    def _strong_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is None:
+            return None
+        text = secret.get_secret_value()
+        too_simple = len(set(text)) < MIN_SECRET_LENGTH // 4
+        if len(text) < MIN_SECRET_LENGTH or too_simple or text.lower() in WEAK_SECRETS:
+            raise ValueError(
+                "SECRET_KEY must be at least 32 random characters. Make one with: "
+                'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
+            )
+        return secret

@@ -1,0 +1,91 @@
+"""Where the server stands: addresses, folders, and what is in front of it."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, field_validator
+from pydantic_settings import NoDecode
+
+from app.hosts import read_origin
+from app.patterns import check_entries
+
+_DATABASE_URL = re.compile(r"postgres(?:ql)?://.+|sqlite:///[^:?][^?]*")
+
+CommaList = Annotated[tuple[str, ...], NoDecode]
+
+
+class PlaceSettings(BaseModel):
+    environment: Literal["development", "production"] = Field(
+        "development", description="`production` switches every safety check on."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8086, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_url: str = Field(
+        "",
+        description="The address people open, such as `https://api.school.org`. Links are built "
+        "from it. Default: `http://localhost:PORT`.",
+    )
+    allowed_hosts: CommaList = Field(
+        (),
+        description="Further host names this server answers to in production, besides that of "
+        "`PUBLIC_URL` and loopback.",
+    )
+    site_name: str = Field("Portfolio", max_length=60, description="Name shown on the pages.")
+    instance_dir: Path = Field(
+        Path("instance"), description="Folder of all that survives: database, keys, pictures."
+    )
+    database_url: str = Field(
+        "",
+        description="`postgresql://user:password@host/name`, or `sqlite:///path`. "
+        "Default: `portfolio.db` in the instance folder.",
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="Addresses of reverse proxies whose `X-Forwarded-*` headers are believed, "
+        "separated by commas.",
+    )
+    allow_http: bool = Field(
+        default=False,
+        description="Lets production run on plain http (a closed school network). Logins can then "
+        "be read by anyone on that network.",
+    )
+    cors_origins: CommaList = Field(
+        (),
+        description="Front ends on other origins that may call the API with a login, separated by "
+        "commas: `https://name.github.io`; `https://*.school.org` for every name below that domain "
+        "but not for itself; `http://localhost:*` for every port. Loopback is allowed in "
+        "development.",
+    )
+    cors: Literal["on", "off"] = Field(
+        "on",
+        description="`off` where a reverse proxy adds the CORS headers: two copies break browsers. "
+        "CORS_ORIGINS still says whose writes are taken.",
+    )
+
+    @field_validator("allowed_hosts", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _safe_origins(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        return check_entries(entries)
+
+    @field_validator("public_url")
+    @classmethod
+    def _bare_url(cls, url: str) -> str:
+        origin = read_origin(url.rstrip("/"))
+        if url and origin is None:
+            raise ValueError("PUBLIC_URL is scheme://host[:port] with no path.")
+        return origin or ""
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_engine(cls, url: str) -> str:
+        if url and not _DATABASE_URL.fullmatch(url):
+            raise ValueError("DATABASE_URL is postgresql://user@host/name or sqlite:///path.")
+        return url
