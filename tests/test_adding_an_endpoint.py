@@ -24,8 +24,6 @@ def apply(tree: Path) -> None:
             path = tree / block.lead.split("`")[1]
         if block.language == "diff":
             _replace(path, block.text)
-        elif block.lead.endswith("at the end:"):
-            path.write_text(f"{path.read_text('utf-8')}\n\n{block.text}", "utf-8")
         else:
             assert block.lead.endswith("a new file:")
             assert not path.exists()
@@ -33,10 +31,13 @@ def apply(tree: Path) -> None:
 
 
 def _replace(path: Path, diff: str) -> None:
-    old, new = (line[1:] for line in diff.splitlines())
+    old, new = (
+        "".join(line[1:] for line in diff.splitlines(keepends=True) if line[0] == mark)
+        for mark in "-+"
+    )
     text = path.read_text("utf-8")
-    assert text.count(f"{old}\n") == 1, f"{path.name} has no line {old!r}; {PAGE.name} is stale"
-    path.write_text(text.replace(f"{old}\n", f"{new}\n"), "utf-8")
+    assert text.count(old) == 1, f"{path.name} has no line {old!r}; {PAGE.name} is stale"
+    path.write_text(text.replace(old, new), "utf-8")
 
 
 class Tree:
