@@ -21,8 +21,8 @@ PUBLISHED_UIDS = frozenset(
         *("nick", "niko", "raven", "toby", "user", "whit"),
     }
 )
-# The last three were everybody's, unless they chose another, and after a reset.
-_SHARED = ("123qwerty", "123Qwerty!", "password")
+# Everybody's, unless they chose another, and after a reset.
+SHARED_PASSWORDS = ("123qwerty", "123Qwerty!", "password")
 
 _HASH = re.compile(
     r"(?:pbkdf2:sha256:(?P<iterations>[1-9][0-9]{0,6})"
@@ -39,7 +39,7 @@ Compute = Callable[[bytes], bytes]
 
 def published_passwords(uid: str) -> tuple[str, ...]:
     """Return the passwords that the old servers' source gave an account of this name."""
-    return (f"123{uid}", f"123{uid.title()}!", *_SHARED)
+    return (f"123{uid}", f"123{uid.title()}!", *SHARED_PASSWORDS)
 
 
 PUBLISHED_PASSWORDS = frozenset(
@@ -50,6 +50,16 @@ PUBLISHED_PASSWORDS = frozenset(
 def is_old_hash(text: str) -> bool:
     """Whether this is a hash in one of the old formats, and within bounds."""
     return _read(text) is not None
+
+
+def count_rounds(text: str) -> int:
+    """Return what comparing with an old hash costs, in rounds of SHA-256 or what takes as long."""
+    found = _HASH.fullmatch(text)
+    if found is None:
+        return 0
+    if found["scrypt"]:
+        return int(found["n"]) * int(found["r"]) * int(found["p"])
+    return int(found["iterations"] or 1)
 
 
 def matches(password: str, known: str) -> bool:

@@ -6,7 +6,13 @@ hexadecimal digits. Three are vectors of the RFCs, so that ours and these cannot
 
 import pytest
 
-from app.old_hashes import PUBLISHED_PASSWORDS, is_old_hash, matches, published_passwords
+from app.old_hashes import (
+    PUBLISHED_PASSWORDS,
+    count_rounds,
+    is_old_hash,
+    matches,
+    published_passwords,
+)
 from tests.legacy.old_hashes import hmac_hash, pbkdf2_hash, scrypt_hash
 
 PASSWORD = "correct horse battery"
@@ -118,3 +124,16 @@ def test_published_vectors(password: str, known: str) -> None:
 def test_passwords_of_the_old_servers_own_accounts() -> None:
     assert {"123toby", "123hop", "123niko", "123qwerty", "password"} <= PUBLISHED_PASSWORDS
     assert published_passwords("toby")[:2] == ("123toby", "123Toby!")
+
+
+@pytest.mark.parametrize(
+    ("text", "rounds"),
+    [
+        (f"pbkdf2:sha256:600000$salt${DIGEST}", 600_000),
+        (f"scrypt:32768:8:1$salt${DIGEST * 2}", 262_144),
+        (f"sha256$salt${DIGEST}", 1),
+        (PASSWORD, 0),
+    ],
+)
+def test_what_comparing_costs(text: str, rounds: int) -> None:
+    assert count_rounds(text) == rounds

@@ -37,6 +37,14 @@ def import_flask(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")
     ] = False,
+    check_passwords: Annotated[
+        bool | None,
+        typer.Option(
+            "--check-passwords/--no-check-passwords",
+            help="Name whoever has a password that the old servers gave to everybody. "
+            "Default: where that takes minutes at most.",
+        ),
+    ] = None,
 ) -> None:
     """Take over an old Flask server's people, sections and posts. The file stays as it is."""
     settings = Settings()
@@ -50,7 +58,14 @@ def import_flask(
         open_source(file, settings) as source,
     ):
         done = asyncio.run(
-            _run(settings, source, name=file.name, uploads=folder, is_dry_run=dry_run)
+            _run(
+                settings,
+                source,
+                name=file.name,
+                uploads=folder,
+                is_dry_run=dry_run,
+                compares_all=check_passwords,
+            )
         )
         write(done.as_json())
     for line in done.lines():
@@ -83,7 +98,13 @@ def _find_uploads(file: Path, given: Path | None) -> Path | None:
 
 
 async def _run(
-    settings: Settings, source: Source, *, name: str, uploads: Path | None, is_dry_run: bool
+    settings: Settings,
+    source: Source,
+    *,
+    name: str,
+    uploads: Path | None,
+    is_dry_run: bool,
+    compares_all: bool | None,
 ) -> Report:
     async with open_resources(settings) as resources:
         return await run_import(
@@ -92,6 +113,7 @@ async def _run(
             name=name,
             uploads=uploads,
             is_dry_run=is_dry_run,
+            compares_all=compares_all,
             stages=Terminal(),
         )
 

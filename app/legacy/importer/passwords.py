@@ -14,6 +14,8 @@ from app.legacy.importer.values import words
 from app.old_hashes import (
     PUBLISHED_PASSWORDS,
     PUBLISHED_UIDS,
+    SHARED_PASSWORDS,
+    count_rounds,
     is_old_hash,
     matches,
     published_passwords,
@@ -33,6 +35,9 @@ _HASH_LIKE = re.compile(
     re.DOTALL,
 )
 
+# How many rounds of SHA-256 are worth waiting for unasked: two or three minutes on two processors.
+UNASKED_ROUNDS = 1_000_000_000
+
 Settled = tuple[str | None, str | None]
 
 
@@ -45,10 +50,16 @@ class Owner(Protocol):
 
 
 class Passwords:
-    """Settles passwords: what takes long by `prepare`, everything else when asked."""
+    """Settles passwords: what takes long by `prepare`, everything else when asked.
 
-    def __init__(self, hasher: PasswordHasher, *, at_once: int) -> None:
+    With `compares_all` every hash is compared with what the old servers gave to everybody.
+    """
+
+    def __init__(self, hasher: PasswordHasher, *, at_once: int, compares_all: bool) -> None:
+        # How many hashes were kept that nobody compared.
+        self.uncompared = 0
         self._hasher = hasher
+        self._compares_all = compares_all
         self._turns = asyncio.Semaphore(at_once)
         self._settled: dict[str, Settled] = {}
 
@@ -59,8 +70,16 @@ class Passwords:
             return prepared
         text = _text(owner.fields)
         if is_old_hash(text):
+            self.uncompared += 1
             return text, None
         return None, _UNKNOWN if text else _NONE
+
+    def takes_long(self, fields: Mapping[str, Any]) -> bool:
+        """Whether a password must be hashed or compared before the transaction begins."""
+        text = _text(fields)
+        if is_old_hash(text):
+            return self._compares_all or fold(words(fields["uid"])) in PUBLISHED_UIDS
+        return bool(text) and _HASH_LIKE.fullmatch(text) is None
 
     async def prepare(self, owners: Iterable[Owner]) -> None:
         """Do what takes long for those whom `takes_long` named."""
@@ -72,7 +91,8 @@ class Passwords:
             return owner.digest, await self._settle_slowly(owner)
 
     async def _settle_slowly(self, owner: Owner) -> Settled:
-        text, published = _text(owner.fields), published_passwords(fold(owner.uid or ""))
+        text, uid = _text(owner.fields), fold(owner.uid or "")
+        published = published_passwords(uid) if uid in PUBLISHED_UIDS else SHARED_PASSWORDS
         if is_old_hash(text):
             is_open = await asyncio.to_thread(_is_any, published, text)
             return (None, _PUBLISHED) if is_open else (text, None)
@@ -83,12 +103,14 @@ class Passwords:
         return await self._hasher.hash(text), _HASHED
 
 
-def takes_long(fields: Mapping[str, Any]) -> bool:
-    """Whether somebody's password must be hashed or compared before the transaction begins."""
-    text = _text(fields)
-    if is_old_hash(text):
-        return fold(words(fields["uid"])) in PUBLISHED_UIDS
-    return bool(text) and _HASH_LIKE.fullmatch(text) is None
+def is_worth_comparing(everybody: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether comparing all hashes takes no longer than somebody waits who did not ask for it."""
+    rounds = 0
+    for fields in everybody:
+        rounds += len(SHARED_PASSWORDS) * count_rounds(_text(fields))
+        if rounds > UNASKED_ROUNDS:
+            return False
+    return True
 
 
 def _is_any(passwords: Sequence[str], known: str) -> bool:

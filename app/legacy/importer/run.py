@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.legacy.importer.backup import back_up
 from app.legacy.importer.ledger import Ledger, chunks
-from app.legacy.importer.passwords import Passwords, takes_long
+from app.legacy.importer.passwords import Passwords, is_worth_comparing
 from app.legacy.importer.people import Person, Prepared, read_some
 from app.legacy.importer.pictures import Pictures, has_picture
 from app.legacy.importer.recognise import left_tables, recognise
@@ -28,7 +28,11 @@ from app.resources import Resources
 from app.services import audit
 
 # Between two steps of the progress bar.
-_FEW = 20
+_FEW = 8
+_UNCOMPARED = (
+    "{} passwords were not compared with those that the old servers gave to everybody: such a one "
+    "opens nothing here. --check-passwords compares them and names whose it is."
+)
 
 
 class _Undo(Exception):
@@ -42,9 +46,13 @@ async def run_import(
     name: str,
     uploads: Path | None = None,
     is_dry_run: bool,
+    compares_all: bool | None = None,
     stages: Stages,
 ) -> Report:
     """Carry an old database over; `uploads` is the folder of its pictures.
+
+    `compares_all`: whether every hash is compared with the passwords that the old servers gave to
+    everybody. None: where that takes minutes at most.
 
     Raises:
         CannotImport: it is none of those servers', or our database did not take it.
@@ -63,11 +71,17 @@ async def run_import(
     settings = resources.settings
     at_once = min(settings.hash_queue, 2 * (settings.hash_threads or os.cpu_count() or 1))
     pictures = Pictures(resources, uploads, is_dry_run=is_dry_run)
-    prepared = Prepared(Passwords(resources.hasher, at_once=at_once), pictures)
+    if compares_all is None:
+        users = work.found["users"]
+        compares_all = is_worth_comparing(map(users.read, source.rows(users.table)))
+    passwords = Passwords(resources.hasher, at_once=at_once, compares_all=compares_all)
+    prepared = Prepared(passwords, pictures)
     with pictures.answered_for():
         await _prepare(work, prepared)
         backup = None if is_dry_run else back_up(settings, work.now)
         await _carry(work, prepared, name)
+    if passwords.uncompared:
+        work.report.remarks.append(_UNCOMPARED.format(passwords.uncompared))
     if not is_dry_run:
         _account_for(backup, work.report)
     return work.report
@@ -122,8 +136,13 @@ async def _transaction(work: Import) -> AsyncIterator[AsyncSession]:
 
 async def _prepare(work: Import, prepared: Prepared) -> None:
     """Hash and decode for all who need it and were not taken before, a few at a time."""
+    takes_long = prepared.passwords.takes_long
+
+    def is_slow(fields: Mapping[str, Any]) -> bool:
+        return takes_long(fields) or has_picture(fields)
+
     with work.stage("users", "passwords, pictures") as advance:
-        for people in chunks(read_some(work.source, work.found["users"], _is_slow)):
+        for people in chunks(read_some(work.source, work.found["users"], is_slow)):
             slow = await _unknown(work, [person for person in people if person is not None])
             for start in range(0, len(slow), _FEW):
                 few = slow[start : start + _FEW]
@@ -132,10 +151,6 @@ async def _prepare(work: Import, prepared: Prepared) -> None:
                     await prepared.pictures.prepare(person)
                 advance(len(few))
             advance(len(people) - len(slow))
-
-
-def _is_slow(fields: Mapping[str, Any]) -> bool:
-    return takes_long(fields) or has_picture(fields)
 
 
 async def _unknown(work: Import, people: Sequence[Person]) -> Sequence[Person]:

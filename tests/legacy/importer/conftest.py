@@ -38,6 +38,7 @@ class Importing(Protocol):
         *,
         is_dry_run: bool = False,
         uploads: Path | None = None,
+        compares_all: bool | None = None,
     ) -> Report: ...
 
 
@@ -52,7 +53,11 @@ def carry_over(settings: Settings) -> Importing:
     """What imports a file into the database of this test."""
 
     async def run(
-        file: Path | OldDatabase, *, is_dry_run: bool = False, uploads: Path | None = None
+        file: Path | OldDatabase,
+        *,
+        is_dry_run: bool = False,
+        uploads: Path | None = None,
+        compares_all: bool | None = None,
     ) -> Report:
         path = file.path if isinstance(file, OldDatabase) else file
         async with open_resources(settings) as resources:
@@ -63,6 +68,7 @@ def carry_over(settings: Settings) -> Importing:
                     name=path.name,
                     uploads=uploads,
                     is_dry_run=is_dry_run,
+                    compares_all=compares_all,
                     stages=Silent(),
                 )
 

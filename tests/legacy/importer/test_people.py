@@ -324,13 +324,32 @@ class TestPasswords:
         assert (await carry_over(old)).need_reset == []
         assert await log_in(client, "toby") == 200
 
-    @pytest.mark.parametrize("password", ["123qwerty", "password"])
-    async def test_that_everybody_had_open_nothing(
-        self, old: OldDatabase, carry_over: Importing, client: httpx.AsyncClient, password: str
+    @pytest.mark.parametrize("password", ["123qwerty", "123Qwerty!", "password"])
+    async def test_that_everybody_had_need_a_link(
+        self, old: OldDatabase, carry_over: Importing, dump: Dumping, password: str
     ) -> None:
         old.add_user("ada", _password=pbkdf2_hash(password, 1))
-        await carry_over(old)
-        assert await log_in(client, "ada", password) == 401
+        old.add_user("grace")
+        report = await carry_over(old)
+        assert [user["password_hash"] is None for user in (await dump())["user"]] == [True, False]
+        assert report.need_reset == ["ada"]
+        assert report.remarks == []
+
+    async def test_that_everybody_had_open_nothing_where_nobody_compared(
+        self, old: OldDatabase, carry_over: Importing, client: httpx.AsyncClient
+    ) -> None:
+        old.add_user("ada", _password=pbkdf2_hash("123qwerty", 1))
+        report = await carry_over(old, compares_all=False)
+        assert await log_in(client, "ada", "123qwerty") == 401
+        assert report.remarks[0].startswith("1 passwords were not compared")
+
+    async def test_are_left_uncompared_where_that_takes_longer_than_minutes(
+        self, old: OldDatabase, carry_over: Importing
+    ) -> None:
+        slow = [f"pbkdf2:sha256:1000000$salt{n}${'0' * 64}" for n in range(334)]
+        old.add("users", *(old.user(f"u{n}", _password=text) for n, text in enumerate(slow)))
+        report = await carry_over(old)
+        assert report.remarks[0].startswith("334 passwords were not compared")
 
     @pytest.mark.parametrize("settings_changes", [{"hash_queue": 1}])
     async def test_in_plain_text_are_hashed_however_many_there_are(
