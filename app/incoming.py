@@ -5,6 +5,7 @@ middleware, dependencies and error handlers cannot come to different conclusions
 """
 
 from dataclasses import replace
+from enum import StrEnum
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -21,6 +22,14 @@ from app.resources import Resources
 MAX_BEARER_LENGTH = 4096
 # As wide as the columns that keep them.
 _MAX_ADDRESS, _MAX_USER_AGENT = 45, 200
+
+
+class Forwarding(StrEnum):
+    """What was made of `X-Forwarded-For`."""
+
+    ABSENT = "absent"
+    BELIEVED = "believed"
+    IGNORED = "ignored"
 
 
 def get_settings(request: HTTPConnection) -> Settings:
@@ -53,6 +62,17 @@ def get_visit(request: HTTPConnection) -> Visit:
         origin=_read_origin(request.headers.get("origin")),
         fetch_site=request.headers.get("sec-fetch-site"),
     )
+
+
+def get_forwarding(request: HTTPConnection) -> Forwarding:
+    """Say whether a visitor's address was taken from a proxy that TRUSTED_PROXIES names."""
+    told = ",".join(request.headers.getlist("x-forwarded-for"))
+    if not told.strip(", "):
+        return Forwarding.ABSENT
+    host, port = request.client or ("", 0)
+    # A connection has a port; an address that a proxy tells has none, or it stands in the header.
+    is_told = port == 0 or f"{host}:{port}" in told or f"[{host}]:{port}" in told
+    return Forwarding.BELIEVED if is_told else Forwarding.IGNORED
 
 
 def _read_origin(origin: str | None) -> str | None:

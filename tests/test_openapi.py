@@ -44,6 +44,7 @@ OPERATION_IDS = {
     "sections-list_memberships": "GET /api/v1/users/me/sections",
     "sections-join_section": "PUT /api/v1/users/me/sections/{abbreviation}",
     "sections-leave_section": "DELETE /api/v1/users/me/sections/{abbreviation}",
+    "system-get_connection": "GET /api/v1/connection",
     "system-get_health": "GET /healthz",
     "system-get_readiness": "GET /readyz",
 }
@@ -55,6 +56,7 @@ OPEN_TO_ALL = {
     "auth-logout",
     "auth-reset_password",
     "users-create_user",
+    "system-get_connection",
     "system-get_health",
     "system-get_readiness",
 }

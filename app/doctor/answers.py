@@ -12,14 +12,13 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from app.config import Settings
-from app.cookies import SECURE_COOKIE_NAME
 from app.doctor.findings import Finding, Verdict
 from app.observability import escape
 from app.outlook import Outlook, Relation, doubt_proxy
 
 TIMEOUT = 5.0
 MAX_DRIFT = 30.0
-SESSION, LOGOUT = "/api/v1/auth/session", "/api/v1/auth/logout"
+SESSION, CONNECTION = "/api/v1/auth/session", "/api/v1/connection"
 HEADING = "Answers"
 
 _ALLOW = "access-control-allow-"
@@ -38,9 +37,7 @@ def ask_server(settings: Settings, outlook: Outlook) -> Iterator[Finding]:
         with httpx.Client(base_url=settings.base_url, timeout=TIMEOUT) as client:
             preflight = client.options(SESSION, headers=question)
             answer = client.get(SESSION, headers={"Origin": origin})
-            # Without a login it does nothing but remove our cookie, under the name for the scheme
-            # that the server sees.
-            farewell = client.post(LOGOUT)
+            seen = _read_connection(client.get(CONNECTION))
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         yield _no_answer(settings, error)
         return
@@ -54,11 +51,8 @@ def ask_server(settings: Settings, outlook: Outlook) -> Iterator[Finding]:
         yield from _look_at_preflight(preflight)
         yield _look_at_headers(settings, "CORS on preflights", preflight, origin)
         yield _look_at_headers(settings, "CORS on answers", answer, origin)
-    yield _look_at_scheme(outlook, farewell)
-    doubt = doubt_proxy(settings)
-    believed = settings.trusted_proxies or "none"
-    verdict = Verdict.NOTE if doubt else Verdict.FINE
-    yield Finding(HEADING, "proxies believed", believed, verdict, doubt)
+    yield _look_at_scheme(outlook, seen.get("scheme", ""))
+    yield _look_at_forwarding(settings, seen.get("forwarded_for", ""))
     yield _look_at_clock(answer)
 
 
@@ -165,12 +159,22 @@ _WHY_NONE = {
 }
 
 
-def _look_at_scheme(outlook: Outlook, farewell: httpx.Response) -> Finding:
+def _read_connection(answer: httpx.Response) -> dict[str, str]:
+    """Return what the server makes of our connection; nothing if that is no answer of ours."""
+    try:
+        seen = answer.json()
+    except ValueError:
+        return {}
+    if not isinstance(seen, dict) or not answer.is_success:
+        return {}
+    return {name: value for name, value in seen.items() if isinstance(value, str)}
+
+
+def _look_at_scheme(outlook: Outlook, seen: str) -> Finding:
     """Compare the scheme that the server sees with that of PUBLIC_URL."""
-    cookies = farewell.headers.get_list("set-cookie")
-    if not cookies:
-        return Finding(HEADING, "scheme seen", "not known", Verdict.NOTE, "No cookie was removed.")
-    seen = "https" if cookies[0].startswith(SECURE_COOKIE_NAME) else "http"
+    if seen not in {"http", "https"}:
+        advice = f"GET {CONNECTION} was not answered by this server."
+        return Finding(HEADING, "scheme seen", "not known", Verdict.NOTE, advice)
     if seen == outlook.server.scheme:
         return Finding(HEADING, "scheme seen", seen)
     advice = (
@@ -178,6 +182,27 @@ def _look_at_scheme(outlook: Outlook, farewell: httpx.Response) -> Finding:
         "X-Forwarded-Proto and TRUSTED_PROXIES."
     )
     return Finding(HEADING, "scheme seen", seen, Verdict.BAD, advice)
+
+
+_NOT_BELIEVED = (
+    "A proxy says whom it speaks for, and every visitor seems to come from that proxy. Set "
+    "TRUSTED_PROXIES to the address it connects from."
+)
+_NOT_TOLD = "The proxy does not say whom it speaks for. Let it set X-Forwarded-For."
+_FORWARDING = {
+    "believed": (Verdict.FINE, ""),
+    "ignored": (Verdict.BAD, _NOT_BELIEVED),
+    "absent": (Verdict.NOTE, _NOT_TOLD),
+}
+
+
+def _look_at_forwarding(settings: Settings, seen: str) -> Finding:
+    """Say whether visitors' addresses arrive, where a proxy stands in front."""
+    verdict, advice = _FORWARDING.get(seen, (Verdict.NOTE, doubt_proxy(settings)))
+    if seen == "absent" and not (settings.is_https or settings.trusted_proxies):
+        # No proxy then, or one that nobody needs to believe.
+        verdict, advice = Verdict.FINE, ""
+    return Finding(HEADING, "X-Forwarded-For", seen or "not known", verdict, advice)
 
 
 def _look_at_clock(answer: httpx.Response) -> Finding:

@@ -1,11 +1,12 @@
-"""Whether this process is alive and ready: for load balancers, containers and `doctor`."""
+"""Whether this process is alive and ready, and what it sees: for machines and `doctor`."""
 
-from fastapi import APIRouter
-from pydantic import BaseModel
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
 
 from app import __version__
-from app.dependencies import ResourcesDep
+from app.dependencies import ResourcesDep, VisitDep
 from app.errors import DatabaseBusy
+from app.incoming import Forwarding, get_forwarding
 from app.openapi import refusals
 
 router = APIRouter(tags=["system"])
@@ -27,3 +28,16 @@ async def get_readiness(resources: ResourcesDep) -> Health:
     """Say whether the database answers too."""
     await resources.database.ping()
     return Health(status="ready", version=__version__)
+
+
+class Connection(BaseModel):
+    scheme: str = Field(description="`https` if this server takes you to have come by https.")
+    forwarded_for: Forwarding = Field(
+        description="Whether a proxy told your address, and was believed."
+    )
+
+
+@router.get("/api/v1/connection")
+async def get_connection(request: Request, visit: VisitDep) -> Connection:
+    """Say what the server makes of this connection: to find out what a proxy in front does."""
+    return Connection(scheme=visit.scheme, forwarded_for=get_forwarding(request))

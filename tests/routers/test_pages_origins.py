@@ -171,3 +171,10 @@ class TestWhatHolds:
     async def test_is_linked_for_admins(self, people: People) -> None:
         root = await people.create_and_log_in("root.admin", role=Role.ADMIN)
         assert f'href="{PATH}"' in (await root.get("/admin/users", headers=HTML)).text
+
+
+async def test_says_that_a_proxy_is_not_believed(people: People) -> None:
+    root = await people.create_and_log_in("root.admin", role=Role.ADMIN)
+    answer = await root.get(PATH, headers={**HTML, "X-Forwarded-For": "192.0.2.7"})
+    assert "is not believed: set TRUSTED_PROXIES" in read(answer).text
+    assert "192.0.2.7" not in answer.text

@@ -5,7 +5,7 @@ import pytest
 from fastapi import FastAPI
 
 from app import __version__
-from tests.wire import LOGIN, ONE_ENGINE, SESSION
+from tests.wire import LOGIN, ONE_ENGINE, SESSION, visitor
 
 NOBODY_LISTENS = "postgresql://nobody@127.0.0.1:1/none"
 without_database = pytest.mark.parametrize(
@@ -48,3 +48,28 @@ async def test_without_the_database_logins_are_told_to_wait(client: httpx.AsyncC
     assert "127.0.0.1" not in answer.text
     # Nobody's credentials were looked at, so nothing was asked of the database.
     assert (await client.get(SESSION)).status_code == 401
+
+
+@ONE_ENGINE
+@without_database
+class TestConnection:
+    """What uvicorn makes of a proxy's headers is tested with a real one: tests/server."""
+
+    async def test_without_a_proxy(self, client: httpx.AsyncClient) -> None:
+        answer = await client.get("/api/v1/connection")
+        assert answer.json() == {"scheme": "http", "forwarded_for": "absent"}
+
+    @pytest.mark.parametrize(
+        ("port", "told", "made_of_it"),
+        [
+            *((1234, "192.0.2.7", "ignored"), (1234, "192.0.2.7:1234", "ignored")),
+            *((0, "192.0.2.7", "believed"), (1234, "127.0.0.1:1234", "believed")),
+            *((1234, "a, [::1]:1234", "believed"), (1234, " , ", "absent")),
+        ],
+    )
+    async def test_behind_one(self, app: FastAPI, port: int, told: str, made_of_it: str) -> None:
+        host = "::1" if "[" in told else "127.0.0.1"
+        headers = {"X-Forwarded-For": told}
+        async with visitor(app, scope={"client": (host, port)}, headers=headers) as client:
+            answer = await client.get("/api/v1/connection")
+        assert answer.json()["forwarded_for"] == made_of_it

@@ -24,7 +24,7 @@ from tests.server.proxy import Habits, Headers, proxying
 PAGE = "http://127.0.0.1:4100"
 BAD, NOTE = Verdict.BAD, Verdict.NOTE
 GET, OPTIONS = "GET /api/v1/auth/session", "OPTIONS /api/v1/auth/session"
-PREFLIGHT, ANSWER = "CORS on preflights", "CORS on answers"
+PREFLIGHT, ANSWER, FORWARDED = "CORS on preflights", "CORS on answers", "X-Forwarded-For"
 
 
 @pytest.fixture(scope="module")
@@ -216,11 +216,12 @@ class TestTLS:
         found = self.examine(tmp_path, backend, "localhost", is_known=True, patch=monkeypatch)
         assert problems(found) == {"scheme seen": "http"}
         assert "X-Forwarded-Proto" in found["scheme seen"].advice
-        assert found["proxies believed"].verdict is NOTE
-        assert "TRUSTED_PROXIES" in found["proxies believed"].advice
+        assert found[FORWARDED].verdict is NOTE
+        assert "Let it set X-Forwarded-For" in found[FORWARDED].advice
 
     def test_all_is_well(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        forwarded = Habits(request=lambda headers: [*headers, ("X-Forwarded-Proto", "https")])
+        told = [("X-Forwarded-Proto", "https"), ("X-Forwarded-For", "192.0.2.7")]
+        forwarded = Habits(request=lambda headers: [*headers, *told])
         context, certificate = make_certificate(tmp_path, "localhost")
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         changes = {"TRUSTED_PROXIES": "127.0.0.1", "CORS_ORIGINS": "https://ada.github.io"}
@@ -235,7 +236,7 @@ class TestTLS:
             }
         assert problems(found) == {}
         assert found["scheme seen"].value == "https"
-        assert found["proxies believed"].value == "127.0.0.1"
+        assert (found[FORWARDED].value, found[FORWARDED].verdict) == ("believed", Verdict.FINE)
         assert found["cookie"].value == "Path=/; HttpOnly; Secure; SameSite=None; Partitioned"
 
 
@@ -258,6 +259,27 @@ def make_certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, Path]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     return context, certificate
+
+
+class TestForwardedAddress:
+    """Whether it is believed is asked of the server; TestTLS has a proxy that is believed."""
+
+    def test_of_a_proxy_that_nobody_named(self, backend: str, ask: Any) -> None:
+        habits = Habits(request=lambda headers: [*headers, ("X-Forwarded-For", "192.0.2.7")])
+        found = ask(backend, habits)
+        assert problems(found) == {FORWARDED: "ignored"}
+        assert "Set TRUSTED_PROXIES" in found[FORWARDED].advice
+
+    def test_that_no_proxy_tells(self, backend: str, ask: Any) -> None:
+        found = ask(backend)
+        assert (found[FORWARDED].value, found[FORWARDED].verdict) == ("absent", Verdict.FINE)
+        found = ask(backend, trusted_proxies="127.0.0.1")
+        assert found[FORWARDED].verdict is NOTE
+
+    @pytest.mark.parametrize("status", [404, 200])
+    def test_of_a_server_that_does_not_tell(self, backend: str, ask: Any, status: int) -> None:
+        found = ask(backend, Habits(own=(("GET", status),)))
+        assert (found[FORWARDED].value, found[FORWARDED].verdict) == ("not known", Verdict.NOTE)
 
 
 class TestClock:

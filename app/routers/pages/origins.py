@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app.dependencies import ActorDep, AdminPageUser, VisitDep
 from app.forms import Form
-from app.incoming import get_notices, get_settings
+from app.incoming import get_forwarding, get_notices, get_settings
 from app.origins import suggest
 from app.outlook import doubt_proxy, foresee, read_address
 from app.rendering import page
@@ -48,5 +48,6 @@ async def show_origins(
         cors=settings.cors,
         refused=[(item, suggest(settings, item.origin)) for item in refused],
         seen=(visit.scheme, actor.client_address),
+        forwarding=get_forwarding(request),
         doubt=doubt_proxy(settings),
     )
