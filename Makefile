@@ -6,7 +6,7 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 # Where a gap in the tests would be a gap in the door.
 GUARDED = app/tokens.py,app/passwords*.py,app/principals.py,app/services/sessions*.py
 
-.PHONY: help run test check fix wheel lock image-test clean
+.PHONY: help run test check fix wheel lock advisories image-test clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,13 @@ lock: ## Remake the lock files with uv (LOCK_ARGS=--upgrade takes newer versions
 	$(LOCK) -c scripts/lock-constraints.txt pyproject.toml -o requirements.lock
 	$(LOCK) -c requirements.lock --group dev pyproject.toml -o requirements-dev.lock
 	$(LOCK) -c requirements-dev.lock --group build -o requirements-build.lock
+
+	@sh scripts/setup dev
+	.venv/bin/python -m tests.sbom
+
+advisories: ## Ask PyPI which known holes the locked versions have (needs uv and the network)
+	@command -v uv >/dev/null || { echo "make advisories needs uv, as make lock does." >&2; exit 1; }
+	uv tool run pip-audit==2.10.1 --requirement requirements.lock --no-deps --disable-pip
 
 image-test: ## Build the container image and run it (Debian, as root: buildah, debootstrap)
 	@sh scripts/setup run

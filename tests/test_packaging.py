@@ -11,9 +11,12 @@ from typing import Any
 
 import httpx
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests import sbom
 from tests.server.process import ROOT, RunningServer
 
 LOCK_LINE = re.compile(r" *#.*|[a-z0-9-]+==\S+( ; .+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?")
@@ -64,6 +67,12 @@ class TestWheel:
 
         assert folders == {"app", "fastapi_portfolio"}
         assert [name for name in names if name.endswith((".pyc", ".db", ".env"))] == []
+
+    def test_carries_the_list_of_what_it_runs_with(self, wheel: Path) -> None:
+        """Where tools look for it (PEP 770)."""
+        with zipfile.ZipFile(wheel) as archive:
+            (name,) = (name for name in archive.namelist() if ".dist-info/sboms/" in name)
+            assert archive.read(name).decode() == sbom.make_sbom()
 
     def test_carries_the_licence(self, names: set[str]) -> None:
         assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
@@ -148,3 +157,36 @@ class TestLocks:
         assert [line for line in lines if not LOCK_LINE.fullmatch(line)] == []
         # No address of an index, no path of a machine, not even in a remark.
         assert [line for line in lines if "://" in line or " /" in line] == []
+
+
+class TestDependencies:
+    """What a server runs with: few, each for a reason, and written down for machines."""
+
+    # What is given brings thirty-six (docs/dependencies.md). More than this needs an argument.
+    AT_MOST = 52
+
+    def test_are_few(self) -> None:
+        assert len(read_lock("requirements.lock")) <= self.AT_MOST
+
+    def test_each_has_its_reason(self) -> None:
+        assert sbom.read_reasons().keys() == read_lock("requirements.lock").keys()
+
+    def test_the_page_says_who_brings_them(self) -> None:
+        chosen = {name for name, (by, _) in sbom.read_reasons().items() if not by}
+        wanted = {entry.name: entry.wanted_by for entry in sbom.read_locked()}
+        ours = "fastapi-portfolio"
+        # uvicorn's own extras are asked for by name here, and so are SQLAlchemy's.
+        assert chosen == {name for name, by in wanted.items() if ours in by}
+        for name, (by, _) in sbom.read_reasons().items():
+            assert not by or set(by.split(", ")) <= wanted[name], name
+
+    def test_the_list_for_machines_is_current(self) -> None:
+        assert (ROOT / sbom.SBOM).read_text() == sbom.make_sbom()
+
+    def test_the_list_for_machines_is_valid(self) -> None:
+        validator = JsonStrictValidator(SchemaVersion.V1_6)
+        assert validator.validate_str((ROOT / sbom.SBOM).read_text()) is None
+
+    def test_the_list_for_machines_is_checked(self) -> None:
+        broken = (ROOT / sbom.SBOM).read_text().replace('"type": "library"', '"type": "pebble"')
+        assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(broken) is not None

@@ -1,0 +1,90 @@
+"""The list of what a server runs with (SBOM), made from the lock and the page that says why.
+
+`python -m tests.sbom` writes docs/sbom.cdx.json; tests/test_packaging.py fails when it is out of
+date. It has no date and no serial number, so that the same lock makes the same file.
+"""
+
+import json
+import re
+import tomllib
+from dataclasses import dataclass
+
+from cyclonedx.model.bom import Bom
+from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.output.json import JsonV1Dot6
+from packageurl import PackageURL
+
+from tests.documents import ROOT
+
+LOCK, PAGE, SBOM = "requirements.lock", "docs/dependencies.md", "docs/sbom.cdx.json"
+_ENTRY = re.compile(
+    r"^(?P<name>[a-z0-9-]+)==(?P<version>\S+)[^\n]*\n"
+    r"(?:    --hash[^\n]*\n)+(?P<via>(?:    #[^\n]*\n)+)",
+    re.MULTILINE,
+)
+# uv writes one name after "via", or one on each line below it; the project by its file.
+_VIA = re.compile(r"^    #\s+(?:via )?([a-z0-9-]+)(?: \(pyproject\.toml\))?$", re.MULTILINE)
+_ROW = re.compile(r"^\| ([a-z][a-z0-9-]*) \| (?:([a-z0-9, -]+) \| )?(.+) \|$", re.MULTILINE)
+_OURS = "fastapi-portfolio"
+
+
+@dataclass(frozen=True)
+class Locked:
+    """A package of the lock, and which others ask for it."""
+
+    name: str
+    version: str
+    wanted_by: frozenset[str]
+
+
+def read_locked() -> list[Locked]:
+    """Return what requirements.lock pins, with who asks for it, as uv notes it there."""
+    entries = _ENTRY.finditer((ROOT / LOCK).read_text())
+    return [
+        Locked(found["name"], found["version"], frozenset(_VIA.findall(found["via"])))
+        for found in entries
+    ]
+
+
+def read_reasons() -> dict[str, tuple[str, str]]:
+    """Return who brings each package and what for, as the page says; "" for those chosen here."""
+    rows = _ROW.findall((ROOT / PAGE).read_text())
+    return {name: (by, reason) for name, by, reason in rows if name != "package"}
+
+
+def make_sbom() -> str:
+    """Return the SBOM as CycloneDX 1.6 JSON."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    reasons = read_reasons()
+    locked = read_locked()
+    ours = Component(
+        name=_OURS,
+        version=project["version"],
+        type=ComponentType.APPLICATION,
+        bom_ref=_OURS,
+        purl=PackageURL("pypi", name=_OURS, version=project["version"]),
+    )
+    components = {_OURS: ours} | {
+        entry.name: Component(
+            name=entry.name,
+            version=entry.version,
+            type=ComponentType.LIBRARY,
+            bom_ref=entry.name,
+            purl=PackageURL("pypi", name=entry.name, version=entry.version),
+            description=reasons[entry.name][1],
+        )
+        for entry in locked
+    }
+    bom = Bom(components=[components[entry.name] for entry in locked])
+    bom.metadata.component = ours
+    for name, component in components.items():
+        asked = [components[entry.name] for entry in locked if name in entry.wanted_by]
+        bom.register_dependency(component, asked)
+    # Neither a moment nor a chance number: it depends on the lock and nothing else.
+    made = json.loads(JsonV1Dot6(bom).output_as_string())
+    del made["serialNumber"], made["metadata"]["timestamp"]
+    return json.dumps(made, indent=1, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    (ROOT / SBOM).write_text(make_sbom())
