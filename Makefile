@@ -6,7 +6,7 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 # Where a gap in the tests would be a gap in the door.
 GUARDED = app/tokens.py,app/passwords*.py,app/principals.py,app/services/sessions*.py
 
-.PHONY: help run test check fix wheel lock advisories image-test clean
+.PHONY: help run test check races fix wheel lock advisories image-test clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,10 @@ check: ## The same without the tests
 	.venv/bin/ruff check
 	.venv/bin/lint-imports
 	.venv/bin/mypy
+
+races: ## Fifty requests at once for what one may get, a hundred rounds on both databases
+	@sh scripts/setup dev
+	.venv/bin/python -m pytest -n auto tests/security/test_races.py --races 100
 
 fix: ## Format, and mend what the linter can mend
 	@sh scripts/setup dev

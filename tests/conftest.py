@@ -32,6 +32,10 @@ BASE_URL = "http://localhost:8086"
 _TEMPLATE, _DATABASE = "template_migrated", "test"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--races", type=int, default=3, help="Rounds of each race; make races has 100.")
+
+
 def missing(reason: str) -> None:
     """Skip where a program is not installed; in CI that is a failure."""
     if IS_CI:

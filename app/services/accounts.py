@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, or_, select
+from sqlmodel import and_, col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db import violates
@@ -258,15 +258,18 @@ async def _lock(session: AsyncSession, user_id: int | None) -> User:
 async def _spare_last_admin(session: AsyncSession, user_id: int | None) -> None:
     """Refuse to take away the last active admin, not even by two requests at once.
 
-    All admins are locked in one order, so a second remover waits and then sees one less. This comes
-    before the lock on the account itself, or two removers of each other would wait for ever.
+    All admins and the account itself are locked in one order, so a second remover waits and then
+    sees one less. In one statement, because whoever was an admin a moment ago is so no longer: with
+    the account locked after the others, two removers of each other could wait for ever.
     """
+    is_admin = and_(col(User.role) == Role.ADMIN, col(User.is_active))
     query = (
         select(User)
-        .where(User.role == Role.ADMIN, col(User.is_active))
+        .where(or_(is_admin, col(User.id) == user_id))
         .order_by(col(User.id))
         .with_for_update()
     )
-    admins = (await session.exec(query.execution_options(populate_existing=True))).all()
-    if [admin.id for admin in admins] == [user_id]:
+    found = (await session.exec(query.execution_options(populate_existing=True))).all()
+    admins = [user.id for user in found if user.role is Role.ADMIN and user.is_active]
+    if admins == [user_id]:
         raise LastAdmin
