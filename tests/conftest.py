@@ -24,7 +24,7 @@ from app.keys import KeyRing, new_key
 from app.main import create_app
 from app.models import utc_now
 from app.resources import Resources
-from tests import postgres
+from tests import loopback, postgres
 from tests.people import People
 
 IS_CI = os.environ.get("CI") == "true"  # noqa: TID251  (not a setting of the application)
@@ -32,8 +32,13 @@ BASE_URL = "http://localhost:8086"
 _TEMPLATE, _DATABASE = "template_migrated", "test"
 
 
+loopback.stay_here()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--races", type=int, default=3, help="Rounds of each race; make races has 100.")
+    parser.addoption(
+        "--races", type=int, default=3, help="Rounds of each race; make races has 100."
+    )
 
 
 def missing(reason: str) -> None:
