@@ -7,6 +7,7 @@ from typing import NamedTuple
 _ORIGIN = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
 _USUAL_PORTS = {"http": ":80", "https": ":443"}
 _MAX_PORT = 65535
+_IPV6_NETWORK = 64
 
 
 class Origin(NamedTuple):
@@ -36,6 +37,31 @@ def split_origin(text: str) -> Origin | None:
     """Take apart what stands exactly as browsers write it; None for everything else."""
     found = _ORIGIN.fullmatch(text)
     return Origin(*found.groups("")) if found is not None and read_origin(text) == text else None
+
+
+def read_address(text: str) -> str | None:
+    """Return an IP address as it is usually written, or None if that is none.
+
+    An IPv4 address in IPv6 clothes is the IPv4 address; the name of an interface is dropped.
+    """
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(mapped or address)
+
+
+def read_network(address: str) -> str:
+    """Return what of an address belongs to one customer: an IPv4 address, a /64 of IPv6.
+
+    Whoever has one IPv6 address has the 2**64 beside it as well. What is no address, such as the
+    name of a socket, stands for itself.
+    """
+    found = read_address(address)
+    if found is None or ":" not in found:
+        return found or address
+    return str(ipaddress.ip_network((found, _IPV6_NETWORK), strict=False))
 
 
 def is_loopback(host: str) -> bool:

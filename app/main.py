@@ -32,7 +32,13 @@ from app.cors import CORS, LostCookies, Preflights
 from app.error_handlers import respond
 from app.errors import AppError
 from app.locks import only_server
-from app.middleware import ConditionalGet, RequestContext, RequestGuard, SecurityHeaders
+from app.middleware import (
+    ConditionalGet,
+    Departures,
+    RequestContext,
+    RequestGuard,
+    SecurityHeaders,
+)
 from app.notices import Notices
 from app.origins import OriginPolicy
 from app.resources import open_resources
@@ -101,6 +107,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             Middleware(RequestContext, respond=respond),
             Middleware(RequestGuard, settings=settings, policy=policy, notices=notices),
             Middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes),
+            Middleware(Departures),
             Middleware(ConditionalGet),
         ],
     )

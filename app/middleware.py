@@ -2,7 +2,8 @@
 
 main.py adds them in this order, outermost first: SecurityHeaders; those of cors.py, so that even a
 crash carries their headers; RequestContext, which turns every exception into an answer;
-RequestGuard, which refuses wrong hosts, oversized bodies and other sites' writes; ConditionalGet.
+RequestGuard, which refuses wrong hosts, oversized bodies and other sites' writes; Departures, for
+whoever has to wait; ConditionalGet.
 """
 
 import hashlib
@@ -22,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.config import Settings
 from app.cookies import Visit
+from app.departures import receiving
 from app.errors import BadRequest, BodyTooLarge, CrossOriginRefused, UnknownHost
 from app.incoming import get_visit
 from app.notices import Notices
@@ -135,6 +137,20 @@ def _finish_headers(start: Message, cookies: list[str]) -> None:
     if start["status"] < HTTPStatus.BAD_REQUEST:
         for cookie in cookies:
             headers.append("Set-Cookie", cookie)
+
+
+class Departures:
+    """Lets whoever makes a request wait see whether its sender still waits for the answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        reading = receiving.set(receive if scope["type"] == "http" else None)
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            receiving.reset(reading)
 
 
 class RequestGuard:

@@ -9,19 +9,20 @@ import asyncio
 import os
 import sys
 import threading
+import time
 import unicodedata
 import warnings
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, ClassVar, TypeVar
 
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from app.config import Settings
-from app.errors import HashingBusy
 from app.old_hashes import PUBLISHED_PASSWORDS, is_old_hash, matches
 from app.schemas import MAX_PASSWORD_BYTES, fold
+from app.turns import Turns
 
 with warnings.catch_warnings():
     # passlib asks argon2-cffi for its version in a way that warns; fatal where warnings are errors.
@@ -35,6 +36,8 @@ with warnings.catch_warnings():
     argon2.set_backend("argon2_cffi")
 
 T = TypeVar("T")
+# What has to be settled when it is an attempt's turn; it may refuse.
+Admit = Callable[[], Awaitable[None]]
 
 _COMMON = frozenset(FREQUENCY_LISTS["passwords"])
 # A password that is somebody's uid or name with decorations around it falls to the first guess.
@@ -111,27 +114,31 @@ class PasswordHasher:
             argon2__time_cost=settings.argon2_time,
             argon2__parallelism=1,
         )
+        threads = settings.hash_threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(
-            max_workers=settings.hash_threads or os.cpu_count() or 1,
+            max_workers=threads,
             thread_name_prefix="hash",
             # Elsewhere a priority belongs to the whole process.
             initializer=_yield_to_others if sys.platform == "linux" else None,
         )
-        self._limit = settings.hash_queue
-        self._waiting = 0
+        self._turns = Turns(
+            at_once=threads, places=settings.hash_queue, patience=settings.hash_deadline_seconds
+        )
 
-    async def hash(self, password: str) -> str:
-        """Return a new argon2id hash.
+    async def hash(self, password: str, *, admit: Admit | None = None) -> str:
+        """Return a new argon2id hash. `admit` is as in `verify`.
 
         Raises:
             ValueError: it is too long to be hashed; `find_weakness` says so before.
-            HashingBusy: too many hashes wait already.
+            HashingBusy: too many hashes wait already, or this one waited too long.
         """
         if not _is_hashable(password):
             raise ValueError("The password cannot be hashed.")
-        return await self._run(lambda: self._hash(password))
+        return await self._run(lambda: self._hash(password), admit)
 
-    async def verify(self, password: str, known_hash: str | None) -> tuple[bool, str | None]:
+    async def verify(
+        self, password: str, known_hash: str | None, *, admit: Admit | None = None
+    ) -> tuple[bool, str | None]:
         """Compare with a stored hash; the second value is a stronger hash to store, if due.
 
         With `known_hash` None (no such user, or no password yet), or one that nothing here knows,
@@ -139,24 +146,43 @@ class PasswordHasher:
         is compared first and costs that much more; docs/decisions/0012 says what that tells. A
         password that is too long is wrong without any work, whoever's it is.
 
+        `admit` is awaited when it is this one's turn, just before the work, and not at all where it
+        comes to no turn. What it raises is passed on, and nothing is compared.
+
         Raises:
-            HashingBusy: too many hashes wait already.
+            HashingBusy: too many hashes wait already, or this one waited too long.
         """
         if not _is_hashable(password):
+            if admit is not None:
+                await admit()
             return False, None
-        return await self._run(lambda: self._verify(password, known_hash))
+        return await self._run(lambda: self._verify(password, known_hash), admit)
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        if self._waiting >= self._limit:
-            raise HashingBusy
-        self._waiting += 1
+    async def _run(self, work: Callable[[], T], admit: Admit | None = None) -> T:
+        await self._turns.wait()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-        finally:
-            self._waiting -= 1
+            if admit is not None:
+                await admit()
+            future = self._pool.submit(work)
+        except BaseException:
+            self._turns.give_back()
+            raise
+        self._give_back_after(future)
+        return await asyncio.wrap_future(future)
+
+    def _give_back_after(self, future: Future[T]) -> None:
+        """End a turn when the work is over. Whoever gave up meanwhile does not end the work."""
+        loop, started = asyncio.get_running_loop(), time.monotonic()
+
+        def give_back(_: Future[T]) -> None:
+            took = time.monotonic() - started
+            with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+                loop.call_soon_threadsafe(self._turns.give_back, took)
+
+        future.add_done_callback(give_back)
 
     def _hash(self, password: str) -> str:
         return str(self._context.hash(normalise(password)))

@@ -13,11 +13,8 @@ from app.keys import KeyRing
 from app.passwords import PasswordHasher
 from app.pictures import PictureReader
 from app.pictures.folder import PictureFolder
-from app.rate_limit import Throttle
+from app.rate_limit import Limits, MemoryThrottles, Throttles
 from app.tokens import TokenCodec
-
-LOGIN_PERIOD = 15 * 60.0
-PICTURES_AN_HOUR = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +25,10 @@ class Resources:
     database: Database
     codec: TokenCodec
     hasher: PasswordHasher
-    login_throttle: Throttle
+    limits: Limits
+    throttles: Throttles
     pictures: PictureReader
     picture_folder: PictureFolder
-    picture_throttle: Throttle
 
 
 def load_key_ring(settings: Settings) -> KeyRing:
@@ -52,10 +49,10 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             database=database,
             codec=TokenCodec(load_key_ring(settings)),
             hasher=hasher,
-            login_throttle=Throttle(settings.login_attempts, LOGIN_PERIOD),
+            limits=Limits.read(settings),
+            throttles=MemoryThrottles(),
             pictures=PictureReader(),
             picture_folder=PictureFolder(settings.uploads_dir),
-            picture_throttle=Throttle(PICTURES_AN_HOUR, 60 * 60.0),
         )
     finally:
         hasher.close()

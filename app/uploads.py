@@ -27,7 +27,7 @@ PATIENCE = 120.0
 async def _room(request: Request, resources: ResourcesDep, actor: ActorDep) -> AsyncIterator[None]:
     # Without a declared length it may become as long as the longest that any route takes.
     size = int(request.headers.get("content-length", MAX_BASE64_BYTES))
-    with pictures.receive(resources, actor, size=size):
+    async with pictures.receive(resources, actor, size=size):
         yield
 
 

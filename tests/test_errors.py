@@ -82,14 +82,31 @@ class TestFields:
 
 class TestTooManyAttempts:
     @pytest.mark.parametrize(
-        ("left", "said"), [(0.0, 1), (0.2, 1), (1.0, 1), (1.01, 2), (89.5, 90), (90.0, 90)]
+        ("left", "said", "words"),
+        [
+            *((0.0, 1, "a second"), (0.2, 1, "a second"), (1.0, 1, "a second")),
+            *((1.01, 2, "2 seconds"), (89.5, 90, "90 seconds"), (90.0, 90, "90 seconds")),
+            *((90.1, 91, "2 minutes"), (120.0, 120, "2 minutes"), (120.5, 121, "3 minutes")),
+            (899.2, 900, "15 minutes"),
+        ],
     )
-    def test_rounds_up(self, left: float, said: int) -> None:
+    def test_rounds_up(self, left: float, said: int, words: str) -> None:
         refusal = TooManyAttempts(left)
         assert refusal.retry_after == said
         assert refusal.headers == {"Retry-After": str(said)}
-        assert refusal.detail == f"Too many attempts. Try again in {said} s."
+        assert refusal.detail == f"Too many attempts. Try again in {words}."
         assert TooManyAttempts(5).headers == {"Retry-After": "5"}
+
+
+class TestHashingBusy:
+    @pytest.mark.parametrize(
+        ("wait", "said"), [(0.0, 2), (1.9, 2), (2.1, 3), (59.5, 60), (1000.0, 60)]
+    )
+    def test_says_when_it_may_be_over(self, wait: float, said: int) -> None:
+        assert errors.HashingBusy(retry_after=wait).headers == {"Retry-After": str(said)}
+
+    def test_each_for_itself(self) -> None:
+        assert errors.HashingBusy(retry_after=9.0).headers != errors.HashingBusy().headers
 
 
 class TestAllKinds:

@@ -131,5 +131,5 @@ class TestRefused:
         assert Form().refused(LastAdmin()).errors == {"": expected}
 
     def test_a_detail_of_its_own_needs_no_advice(self) -> None:
-        expected = "Too many attempts. Try again in 30 s."
+        expected = "Too many attempts. Try again in 30 seconds."
         assert Form().refused(TooManyAttempts(30)).errors == {"": expected}

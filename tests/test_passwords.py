@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,12 @@ import argon2.low_level
 import pytest
 from passlib.hash import argon2 as argon2_format
 
-from app.errors import HashingBusy
+from app.errors import HashingBusy, TooManyAttempts
 from app.passwords import PasswordHasher, normalise
 from tests.conftest import make_settings
+from tests.services.hashing import Pause, pause
+
+__all__ = ["pause"]
 
 PASSWORD = "correct horse battery"
 # One letter and its accent, as one character and as two.
@@ -207,6 +211,16 @@ class TestUpgrade:
         assert await hashers(argon2_time=2).verify("wrong", known) == (False, None)
 
 
+async def until_free(hasher: PasswordHasher) -> None:
+    """Wait until a hasher takes something again."""
+    async with asyncio.timeout(10):
+        while True:
+            with suppress(HashingBusy):
+                await hasher.hash(PASSWORD)
+                return
+            await asyncio.sleep(0)
+
+
 class TestPool:
     async def test_beyond_the_queue_is_busy(self, hashers: Hashers) -> None:
         hasher = hashers(hash_queue=3)
@@ -228,14 +242,86 @@ class TestPool:
         answers = await asyncio.gather(*at_once, return_exceptions=True)
         assert isinstance(answers[1], HashingBusy)
 
-    async def test_those_who_gave_up_do_not_count(self, hashers: Hashers) -> None:
-        hasher = hashers(hash_queue=1)
-        waiting = asyncio.ensure_future(hasher.hash(PASSWORD))
-        await asyncio.sleep(0)
-        waiting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
+    async def test_who_gave_up_waiting_is_not_hashed(
+        self, hashers: Hashers, costs: Costs, pause: Pause
+    ) -> None:
+        hasher = hashers(hash_threads=1, hash_queue=2)
+        pause.before("hash_secret")
+        first = asyncio.ensure_future(hasher.hash(PASSWORD))
+        await pause.reached()
+        for _ in range(5):
+            waiting = asyncio.ensure_future(hasher.hash(PASSWORD))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+        pause.go_on()
+        await first
         await hasher.hash(PASSWORD)
+        assert len(costs.spent) == 2
+
+    async def test_work_that_nobody_waits_for_keeps_its_place_until_it_ends(
+        self, hashers: Hashers, pause: Pause
+    ) -> None:
+        hasher = hashers(hash_threads=1, hash_queue=1)
+        pause.before("hash_secret")
+        first = asyncio.ensure_future(hasher.hash(PASSWORD))
+        await pause.reached()
+        first.cancel()
+        await asyncio.wait({first})
+        with pytest.raises(HashingBusy):
+            await hasher.hash(PASSWORD)
+        pause.go_on()
+        await until_free(hasher)
+
+    async def test_too_long_a_wait_is_busy(self, hashers: Hashers, pause: Pause) -> None:
+        hasher = hashers(hash_threads=1, hash_deadline_seconds=1)
+        pause.before("verify_secret")
+        known = await hasher.hash(PASSWORD)
+        first = asyncio.ensure_future(hasher.verify(PASSWORD, known))
+        await pause.reached()
+        with pytest.raises(HashingBusy):
+            await hasher.verify(PASSWORD, known)
+        pause.go_on()
+        assert await first == (True, None)
+
+    async def test_admits_each_at_its_turn_and_before_the_work(
+        self, hashers: Hashers, costs: Costs
+    ) -> None:
+        hasher = hashers(hash_threads=1)
+        seen: list[int] = []
+
+        async def admit() -> None:
+            seen.append(len(costs.spent))
+
+        await asyncio.gather(*(hasher.hash(PASSWORD, admit=admit) for _ in range(3)))
+        assert seen == [0, 1, 2]
+
+    @pytest.mark.parametrize("password", [PASSWORD, "x" * 1025], ids=["usual", "too long"])
+    async def test_who_is_not_admitted_costs_nothing(
+        self, hashers: Hashers, costs: Costs, password: str
+    ) -> None:
+        hasher = hashers(hash_threads=1, hash_queue=1)
+
+        async def refuse() -> None:
+            raise TooManyAttempts(1)
+
+        for _ in range(3):
+            with pytest.raises(TooManyAttempts):
+                await hasher.verify(password, None, admit=refuse)
+        assert costs.spent == []
+        await hasher.hash(PASSWORD)
+
+    async def test_who_finds_it_busy_is_not_admitted(self, hashers: Hashers) -> None:
+        hasher = hashers(hash_queue=1)
+        admitted: list[int] = []
+
+        async def admit() -> None:
+            admitted.append(1)
+
+        at_once = (hasher.hash(PASSWORD, admit=admit) for _ in range(5))
+        answers = await asyncio.gather(*at_once, return_exceptions=True)
+        assert len(admitted) == sum(isinstance(answer, str) for answer in answers) == 1
 
     async def test_is_no_larger_than_the_setting_and_off_the_loop(
         self, hashers: Hashers, costs: Costs

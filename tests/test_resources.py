@@ -6,7 +6,7 @@ import pytest
 
 from app.config import Settings
 from app.keys import KeyRing
-from app.resources import LOGIN_PERIOD, load_key_ring, open_resources
+from app.resources import load_key_ring, open_resources
 from tests.conftest import make_settings
 
 SECRET = "abcdefgh" * 4
@@ -36,6 +36,3 @@ class TestOpen:
             await resources.database.ping()
         with pytest.raises(RuntimeError, match="shutdown"):
             await resources.hasher.hash("correct horse battery")
-
-    def test_logins_are_counted_over_a_quarter_of_an_hour(self) -> None:
-        assert LOGIN_PERIOD == 900

@@ -2,13 +2,66 @@
 
 from pydantic import BaseModel, Field
 
+_MOST = 1_000_000
+
 
 class LimitSettings(BaseModel):
     login_attempts: int = Field(
         10,
         ge=1,
         le=1000,
-        description="Wrong passwords for one account from one address within 15 minutes "
-        "before a pause.",
+        description="Wrong passwords within 15 minutes before a pause, for one account from one "
+        "address; from a device that has logged in before, for one account from that device; and "
+        "for confirming a password.",
+    )
+    login_attempts_per_account: int = Field(
+        50,
+        ge=0,
+        le=_MOST,
+        description="Wrong passwords within 15 minutes for one account from all addresses "
+        "together. Devices that have logged in before are not held up by it. 0 means no limit.",
+    )
+    login_attempts_per_address: int = Field(
+        150,
+        ge=0,
+        le=_MOST,
+        description="Wrong passwords within 15 minutes from one address for all accounts together; "
+        "a school is one address. Successes do not count. 0 means no limit.",
+    )
+    known_device_days: int = Field(
+        180,
+        ge=0,
+        le=390,
+        description="How long a browser that has logged in is known as that account's device, "
+        "which strangers' wrong passwords do not hold up. 0 means that none is.",
+    )
+    signups_per_hour: int = Field(
+        300, ge=0, le=_MOST, description="Sign-ups from one address. 0 means no limit."
+    )
+    link_attempts: int = Field(
+        60,
+        ge=0,
+        le=_MOST,
+        description="One-time links that do not hold, tried from one address within 15 minutes. "
+        "0 means no limit.",
+    )
+    refresh_attempts: int = Field(
+        300,
+        ge=0,
+        le=_MOST,
+        description="Refresh tokens that do not hold, sent from one address within 15 minutes. "
+        "0 means no limit.",
+    )
+    posts_per_hour: int = Field(
+        120, ge=0, le=_MOST, description="Posts that one person may write. 0 means no limit."
+    )
+    creations_per_hour: int = Field(
+        60,
+        ge=0,
+        le=_MOST,
+        description="Channels, groups and sections that one person may create. 0 means no limit.",
+    )
+    pictures_per_hour: int = Field(
+        20, ge=0, le=_MOST, description="Pictures that one person may send. 0 means no limit."
     )
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body.")

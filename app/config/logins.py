@@ -40,6 +40,9 @@ class LoginSettings(BaseModel):
     hash_queue: int = Field(
         300, ge=1, le=10_000, description="Logins that may wait for a hash before others get a 503."
     )
+    hash_deadline_seconds: int = Field(
+        10, ge=1, le=60, description="A login that would wait longer than this gets a 503 instead."
+    )
 
     @field_validator("secret_key")
     @classmethod

@@ -1,5 +1,6 @@
 """Refusals about accounts, logins, sessions and one-time links."""
 
+import math
 from collections.abc import Mapping
 
 from app.errors.general import (
@@ -10,6 +11,8 @@ from app.errors.general import (
     Unauthenticated,
     Unavailable,
 )
+
+_LONGEST_WAIT = 60
 
 
 class TokenInvalid(Unauthenticated):
@@ -105,3 +108,8 @@ class LastAdmin(Conflict):
 class HashingBusy(Unavailable):
     slug = "hashing-busy"
     title = "Many people are logging in at once"
+
+    def __init__(self, detail: str | None = None, *, retry_after: float = 0.0) -> None:
+        super().__init__(detail)
+        # Whoever comes back when the queue has moved on finds a place.
+        self.headers = {"Retry-After": str(min(max(2, math.ceil(retry_after)), _LONGEST_WAIT))}

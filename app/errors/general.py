@@ -135,7 +135,14 @@ class TooManyAttempts(AppError):
         # Rounded up: whoever waits that long gets through.
         self.retry_after = max(1, math.ceil(retry_after))
         self.headers = {"Retry-After": str(self.retry_after)}
-        super().__init__(f"Too many attempts. Try again in {self.retry_after} s.")
+        super().__init__(f"Too many attempts. Try again in {_in_words(self.retry_after)}.")
+
+
+def _in_words(seconds: int) -> str:
+    """Say a time to wait as people do, never shorter than it is."""
+    if seconds <= 90:  # noqa: PLR2004
+        return "a second" if seconds == 1 else f"{seconds} seconds"
+    return f"{math.ceil(seconds / 60)} minutes"
 
 
 class Unavailable(AppError):

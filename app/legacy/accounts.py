@@ -28,7 +28,7 @@ _MAX_PAGE = 1_000_000
 _NEW = {"name": "Ada Lovelace", "uid": "ada", "password": "correct horse battery"}
 
 
-@router.both("POST", "/api/user", refuses=(503,), takes=_NEW)
+@router.both("POST", "/api/user", refuses=(429, 503), takes=_NEW)
 async def create_user(
     body: ObjectDep,
     session: SessionDep,
@@ -40,7 +40,7 @@ async def create_user(
     return await updates.create_person(session, actor, body=body, resources=resources)
 
 
-@router.both("POST", "/api/user/guest", refuses=(503,), takes={"uid": "ada", "password": "…"})
+@router.both("POST", "/api/user/guest", refuses=(429, 503), takes={"uid": "ada", "password": "…"})
 async def create_guest(
     body: ObjectDep,
     session: SessionDep,

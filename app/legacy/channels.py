@@ -9,6 +9,7 @@ from app.legacy.bodies import ObjectDep
 from app.legacy.routing import LegacyRouter
 from app.legacy.texts import meant, shown
 from app.models import Channel
+from app.quotas import CreationQuota
 from app.schemas import ChannelCreate, GroupCreate
 from app.services import groups
 from app.services.groups import GroupView
@@ -66,9 +67,13 @@ async def list_groups_of_section(
         return [_show_group(view) for view in await groups.list_groups(session, section_name=name)]
 
 
-@router.both("POST", "/api/group", refuses=(401, 404), takes=_GROUP)
+@router.both("POST", "/api/group", refuses=(401, 404, 429), takes=_GROUP)
 async def create_group(
-    _viewer: CurrentUser, body: ObjectDep, session: SessionDep, actor: ActorDep
+    _viewer: CurrentUser,
+    _quota: CreationQuota,
+    body: ObjectDep,
+    session: SessionDep,
+    actor: ActorDep,
 ) -> dict[str, Any]:
     """Create a group, as a teacher or an admin, who then look after it."""
     actor.require_staff()
@@ -102,9 +107,13 @@ async def list_channels_of_group(
         return [_show_channel(channel) for channel in found]
 
 
-@router.both("POST", "/api/channel", refuses=(401, 404), takes=_CHANNEL)
+@router.both("POST", "/api/channel", refuses=(401, 404, 429), takes=_CHANNEL)
 async def create_channel(
-    _viewer: CurrentUser, body: ObjectDep, session: SessionDep, actor: ActorDep
+    _viewer: CurrentUser,
+    _quota: CreationQuota,
+    body: ObjectDep,
+    session: SessionDep,
+    actor: ActorDep,
 ) -> dict[str, Any]:
     """Create a channel in a group, as anybody who is logged in."""
     if not body:

@@ -10,6 +10,7 @@ from app.legacy import bodies
 from app.legacy.bodies import ObjectDep
 from app.legacy.routing import LegacyRouter
 from app.legacy.texts import meant, shown
+from app.quotas import PostQuota
 from app.schemas import PostCreate, PostUpdate
 from app.services import posts
 from app.services.posts import PostView
@@ -54,9 +55,13 @@ def _read_texts(body: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@router.both("POST", "/api/post", refuses=(401, 404), takes=_NEW)
+@router.both("POST", "/api/post", refuses=(401, 404, 429), takes=_NEW)
 async def create_post(
-    _viewer: CurrentUser, body: ObjectDep, session: SessionDep, actor: ActorDep
+    _viewer: CurrentUser,
+    _quota: PostQuota,
+    body: ObjectDep,
+    session: SessionDep,
+    actor: ActorDep,
 ) -> dict[str, Any]:
     """Write a post in a channel."""
     if not body:

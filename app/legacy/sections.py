@@ -14,6 +14,7 @@ from app.legacy.routing import LegacyRouter
 from app.legacy.texts import meant, shown
 from app.models import Section, utc_now
 from app.principals import Principal
+from app.quotas import CreationQuota
 from app.schemas import MembershipUpdate, SectionCreate, fold
 from app.services import sections
 
@@ -133,11 +134,15 @@ async def list_all_sections(session: SessionDep) -> list[dict[str, Any]]:
 @router.both(
     "POST",
     "/api/section",
-    refuses=(401,),
+    refuses=(401, 429),
     takes={"name": "Computer Science A", "abbreviation": "CSA"},
 )
 async def create_section(
-    _viewer: AdminUser, body: ObjectDep, session: SessionDep, actor: ActorDep
+    _viewer: AdminUser,
+    _quota: CreationQuota,
+    body: ObjectDep,
+    session: SessionDep,
+    actor: ActorDep,
 ) -> dict[str, Any]:
     """Create a section, as an admin. Without an abbreviation, one with a theme gets its name."""
     name = meant(bodies.text(body, "name") or "").strip()

@@ -40,7 +40,7 @@ from app.schemas import (
     Token,
     UserAccount,
 )
-from app.services import credentials, sessions
+from app.services import credentials, sessions, throttling
 from app.tokens import Purpose
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
@@ -108,7 +108,11 @@ def _token(resources: Resources, user: User, user_session: UserSession) -> Token
     )
 
 
-@router.post("/refresh", response_model=Token, responses=refusals(RefreshTokenInvalid))
+@router.post(
+    "/refresh",
+    response_model=Token,
+    responses=refusals(RefreshTokenInvalid, TooManyAttempts),
+)
 async def refresh_token(
     body: RefreshRequest,
     request: Request,
@@ -117,10 +121,13 @@ async def refresh_token(
     actor: ActorDep,
 ) -> Token | Response:
     """Exchange a refresh token for a new pair. Using an older one again ends the whole login."""
-    sid, counter = resources.codec.read_refresh(body.refresh_token.get_secret_value())
-    refreshed = await sessions.refresh_session(
-        session, actor, sid=sid, counter=counter, settings=resources.settings, now=utc_now()
-    )
+    limit = resources.limits.refresh
+    failure = RefreshTokenInvalid
+    async with throttling.count_failure(resources, actor, limit=limit, failure=failure):
+        sid, counter = resources.codec.read_refresh(body.refresh_token.get_secret_value())
+        refreshed = await sessions.refresh_session(
+            session, actor, sid=sid, counter=counter, settings=resources.settings, now=utc_now()
+        )
     if refreshed.is_reused:
         # Returned, not raised: raising would undo the end of the session.
         return await respond(request, RefreshTokenInvalid())
@@ -225,7 +232,9 @@ async def delete_other_sessions(session: SessionDep, _user: CurrentUser, actor: 
     await sessions.end_other_sessions(session, actor, now=utc_now())
 
 
-@router.post("/reset", status_code=204, responses=refusals(LinkInvalid, HashingBusy))
+@router.post(
+    "/reset", status_code=204, responses=refusals(LinkInvalid, TooManyAttempts, HashingBusy)
+)
 async def reset_password(
     body: PasswordReset, session: SessionDep, resources: ResourcesDep, actor: ActorDep
 ) -> None:

@@ -12,11 +12,13 @@ from app.errors import (
     SectionTaken,
     StaffRequired,
     TokenInvalid,
+    TooManyAttempts,
     Unauthenticated,
     UserNotFound,
 )
 from app.models import Section, utc_now
 from app.openapi import refusals
+from app.quotas import CreationQuota
 from app.schemas import (
     MemberPublic,
     MembershipPublic,
@@ -45,12 +47,17 @@ async def list_sections(session: SessionDep, _viewer: CurrentUser) -> Page[Secti
     return Page(items=[SectionPublic.model_validate(section) for section in found])
 
 
-@router.post("/sections", status_code=201, responses=refusals(*READ, StaffRequired, SectionTaken))
+@router.post(
+    "/sections",
+    status_code=201,
+    responses=refusals(*READ, StaffRequired, SectionTaken, TooManyAttempts),
+)
 async def create_section(
     body: SectionCreate,
     response: Response,
     session: SessionDep,
     _viewer: CurrentUser,
+    _quota: CreationQuota,
     actor: ActorDep,
 ) -> SectionPublic:
     """Create a section. For teachers and admins."""

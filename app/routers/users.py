@@ -77,6 +77,7 @@ def _visible(user: User, viewer: Principal) -> UserAccount | UserPublic:
         LinkInvalid,
         UidTaken,
         FieldsRefused,
+        TooManyAttempts,
         HashingBusy,
     ),
 )

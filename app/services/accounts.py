@@ -23,7 +23,7 @@ from app.models import LinkPurpose, Role, User, utc_now
 from app.principals import Actor
 from app.resources import Resources
 from app.schemas import UserAdminUpdate, UserCreate, UserUpdate, fold
-from app.services import audit, credentials, links, pictures
+from app.services import audit, credentials, links, pictures, throttling
 from app.services.cursors import make_cursor, read_cursor
 
 MAX_PAGE = 100
@@ -46,20 +46,28 @@ async def sign_up(
         SignupClosed, InviteRequired, LinkInvalid: sign-up does not allow it.
         FieldsRefused: the password is too weak, or `role` was sent by somebody who is no admin.
         UidTaken: another account has this uid, in whatever case.
+        TooManyAttempts: so many have signed up from this address. Admins are not counted.
     """
+    secret, admit = None, None
     if not actor.is_admin:
-        _check_signup(new, resources)
+        secret = await _check_signup(resources, actor, new=new)
+        attempt = throttling.signup_attempt(resources, actor)
+        await attempt.check()
+        admit = attempt.count
     password_hash = await credentials.hash_new_password(
-        resources, password=new.password, uid=new.uid, name=new.name
+        resources, password=new.password, uid=new.uid, name=new.name, admit=admit
     )
-    if new.invite is not None and not actor.is_admin:
-        secret = new.invite.get_secret_value()
+    if secret is not None:
         await links.redeem_link(session, purpose=LinkPurpose.INVITE, secret=secret, now=utc_now())
     role = Role(new.role) if new.role else Role.USER
     return await _insert(session, actor, new=new, role=role, password_hash=password_hash)
 
 
-def _check_signup(new: UserCreate, resources: Resources) -> None:
+async def _check_signup(resources: Resources, actor: Actor, *, new: UserCreate) -> str | None:
+    """Raise unless somebody may sign up; return the secret of their invitation, if they have one.
+
+    That it holds is seen before the password is hashed: the work is for people who are invited.
+    """
     if new.role is not None:
         raise FieldsRefused(FieldError("/role", "Only an admin chooses a role.", "forbidden"))
     mode = resources.settings.signup_mode
@@ -67,6 +75,11 @@ def _check_signup(new: UserCreate, resources: Resources) -> None:
         raise SignupClosed
     if mode == "invite" and new.invite is None:
         raise InviteRequired
+    if new.invite is None:
+        return None
+    secret = new.invite.get_secret_value()
+    await links.check_link(resources, actor, purpose=LinkPurpose.INVITE, secret=secret)
+    return secret
 
 
 async def set_up_first_admin(
@@ -76,8 +89,9 @@ async def set_up_first_admin(
 
     Raises:
         LinkInvalid: the link does not hold, or there is an admin already.
-        FieldsRefused, UidTaken: as for any sign-up.
+        FieldsRefused, UidTaken, TooManyAttempts: as for any sign-up.
     """
+    await links.check_link(resources, actor, purpose=LinkPurpose.SETUP, secret=token)
     password_hash = await credentials.hash_new_password(
         resources, password=new.password, uid=new.uid, name=new.name
     )

@@ -5,9 +5,6 @@ of its own, hashes, and only then touches the request's session, checking that w
 holds.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from pydantic import SecretStr
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -17,22 +14,29 @@ from app.errors import (
     FieldsRefused,
     LinkInvalid,
     LoginFailed,
-    Unavailable,
     UserNotFound,
     WrongPassword,
 )
 from app.models import LinkPurpose, User, UserSession, utc_now
-from app.passwords import find_weakness
+from app.passwords import Admit, find_weakness
 from app.principals import Actor
 from app.resources import Resources
 from app.schemas import fold
-from app.services import audit, links
+from app.services import audit, links, throttling
 
 
 async def hash_new_password(
-    resources: Resources, *, password: SecretStr, uid: str, name: str, pointer: str = "/password"
+    resources: Resources,
+    *,
+    password: SecretStr,
+    uid: str,
+    name: str,
+    pointer: str = "/password",
+    admit: Admit | None = None,
 ) -> str:
     """Check a new password against the policy and return its hash. Needs no transaction.
+
+    `admit` is asked when it is this one's turn to be hashed, and may refuse.
 
     Raises:
         FieldsRefused: it is too short, common, or built from the uid, the name or the site's name.
@@ -44,7 +48,7 @@ async def hash_new_password(
     weakness = find_weakness(text, min_length=settings.password_min_length, personal=personal)
     if weakness is not None:
         raise FieldsRefused(FieldError(pointer, weakness, "weak_password"))
-    return await resources.hasher.hash(text)
+    return await resources.hasher.hash(text, admit=admit)
 
 
 async def authenticate(
@@ -53,46 +57,34 @@ async def authenticate(
     """Return the account that a uid and a password prove.
 
     Unknown uid, wrong password, disabled account and account without a password are one answer
-    after the same work. Failures are counted for the account and the address together: a stranger
-    elsewhere cannot lock anybody out, and a class behind one address does not add up.
+    after the same work. What failures count for, `throttling.login_attempt` says; each is counted
+    when its turn to be hashed has come, so that many at once do not slip through, and one that the
+    site was too busy for does not count.
 
     Raises:
         LoginFailed: they prove nothing.
-        TooManyAttempts: too many failures lately; nothing was looked at.
+        TooManyAttempts: too many failures lately; no password was compared.
         HashingBusy: too many hashes wait already.
     """
-    key = f"{fold(uid)} {actor.client_address}"
     query = select(User).where(User.uid_folded == fold(uid))
-    with _counting(resources, key):
-        async with resources.database.transaction(read_only=True) as session:
-            user = (await session.exec(query)).one_or_none()
-        known_hash = user.password_hash if user is not None else None
-        is_match, stronger = await resources.hasher.verify(password.get_secret_value(), known_hash)
+    async with resources.database.transaction(read_only=True) as session:
+        user = (await session.exec(query)).one_or_none()
+    attempt = throttling.login_attempt(resources, actor, uid=uid, device=None)
+    await attempt.check()
+    known_hash = user.password_hash if user is not None else None
+    is_match, stronger = await resources.hasher.verify(
+        password.get_secret_value(), known_hash, admit=attempt.count
+    )
     if user is None or not is_match or not user.is_active:
         async with resources.database.transaction() as session:
             subject = user.public_id if user is not None else None
             audit.record(session, actor, "login-failed", subject=subject)
         raise LoginFailed
-    resources.login_throttle.forget(key)
+    await attempt.succeed()
     if stronger is not None:
         async with resources.database.transaction() as session:
             await _replace_hash(session, user, stronger)
     return user
-
-
-@contextmanager
-def _counting(resources: Resources, key: str) -> Iterator[None]:
-    """Count an attempt before it is made, so that many at once do not slip through.
-
-    One that could not be made, because the site is too busy, does not count.
-    """
-    resources.login_throttle.check(key)
-    resources.login_throttle.spend(key)
-    try:
-        yield
-    except Unavailable:
-        resources.login_throttle.refund(key)
-        raise
 
 
 async def _replace_hash(session: AsyncSession, user: User, password_hash: str) -> None:
@@ -111,16 +103,18 @@ async def confirm_password(resources: Resources, actor: Actor, *, password: Secr
     Raises:
         WrongPassword, TooManyAttempts, HashingBusy: as named.
     """
-    key = f"confirm {actor.user_id}"
-    with _counting(resources, key):
-        async with resources.database.transaction(read_only=True) as session:
-            user = await session.get(User, actor.user_id)
-        if user is None:
-            raise UserNotFound
-        is_match, _ = await resources.hasher.verify(password.get_secret_value(), user.password_hash)
+    async with resources.database.transaction(read_only=True) as session:
+        user = await session.get(User, actor.user_id)
+    if user is None:
+        raise UserNotFound
+    attempt = throttling.confirmation_attempt(resources, actor)
+    await attempt.check()
+    is_match, _ = await resources.hasher.verify(
+        password.get_secret_value(), user.password_hash, admit=attempt.count
+    )
     if not is_match:
         raise WrongPassword
-    resources.login_throttle.forget(key)
+    await attempt.succeed()
     return user
 
 
@@ -241,13 +235,11 @@ async def reset_password(
 
     Raises:
         LinkInvalid: the link does not hold. It still holds after a refused password.
-        FieldsRefused, HashingBusy: as named.
+        FieldsRefused, TooManyAttempts, HashingBusy: as named.
     """
     secret = token.get_secret_value()
+    link = await links.check_link(resources, actor, purpose=LinkPurpose.RESET, secret=secret)
     async with resources.database.transaction(read_only=True) as reading:
-        link = await links.find_link(
-            reading, purpose=LinkPurpose.RESET, secret=secret, now=utc_now()
-        )
         owner = await reading.get(User, link.user_id or 0)
     if owner is None:
         raise LinkInvalid

@@ -13,7 +13,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.config import Settings
 from app.errors import LinkInvalid
-from app.models import LinkPurpose, OneTimeLink
+from app.models import LinkPurpose, OneTimeLink, utc_now
+from app.principals import Actor
+from app.resources import Resources
+from app.services import throttling
 from app.tokens import digest_secret, new_secret
 
 _PAGES = {
@@ -79,6 +82,23 @@ async def find_link(
     if link is None:
         raise LinkInvalid
     return link
+
+
+async def check_link(
+    resources: Resources, actor: Actor, *, purpose: LinkPurpose, secret: str
+) -> OneTimeLink:
+    """Return the link a secret stands for, before any work is done for whoever sent it.
+
+    Raises:
+        LinkInvalid: as for `find_link`.
+        TooManyAttempts: the same, when there were too many of those from this address.
+    """
+    limit = resources.limits.link
+    async with (
+        throttling.count_failure(resources, actor, limit=limit, failure=LinkInvalid),
+        resources.database.transaction(read_only=True) as session,
+    ):
+        return await find_link(session, purpose=purpose, secret=secret, now=utc_now())
 
 
 async def redeem_link(

@@ -5,8 +5,8 @@ a crash in between leaves a file that nobody can reach, never a row without its 
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,7 +25,7 @@ from app.pictures import Rewritten
 from app.pictures.folder import is_name
 from app.principals import Actor
 from app.resources import Resources
-from app.services import audit, profiles
+from app.services import audit, profiles, throttling
 
 log = logging.getLogger("portfolio.pictures")
 
@@ -38,8 +38,8 @@ class FoundPicture:
     is_public: bool
 
 
-@contextmanager
-def receive(resources: Resources, actor: Actor, *, size: int) -> Iterator[None]:
+@asynccontextmanager
+async def receive(resources: Resources, actor: Actor, *, size: int) -> AsyncIterator[None]:
     """Hold room for a body of `size` bytes from before the first is read until all is done.
 
     Raises:
@@ -49,15 +49,10 @@ def receive(resources: Resources, actor: Actor, *, size: int) -> Iterator[None]:
     """
     if actor.user_id is None:
         raise Unauthenticated
-    key = str(actor.user_id)
-    resources.picture_throttle.check(key)
-    resources.picture_throttle.spend(key)
-    try:
+    limit = resources.limits.picture
+    async with throttling.count_made(resources, actor, limit=limit, refunded=Unavailable):
         with resources.pictures.hold(size):
             yield
-    except Unavailable:
-        resources.picture_throttle.refund(key)
-        raise
 
 
 async def set_picture(

@@ -72,7 +72,7 @@ async def reset_link(resources: Resources, user: User) -> str:
 
 class TestNewPassword:
     async def choose(self, resources: Resources, password: str, **options: str) -> str:
-        person = {"uid": "ada.lovelace", "name": "Ada Lovelace", **options}
+        person: dict[str, Any] = {"uid": "ada.lovelace", "name": "Ada Lovelace", **options}
         return await credentials.hash_new_password(
             resources, password=SecretStr(password), **person
         )

@@ -19,7 +19,7 @@ from app.errors import (
 from app.models import Picture, Profile, Role, User, new_public_id
 from app.pictures import ROOM, Rewritten
 from app.principals import OPERATOR, Actor
-from app.resources import PICTURES_AN_HOUR, Resources
+from app.resources import Resources
 from app.services import accounts, pictures, profiles
 from tests.photographs import photo
 from tests.services.rows import NOBODY, acting, make_user, store, trail
@@ -257,22 +257,27 @@ class TestRemove:
 @ONE_ENGINE
 class TestReceive:
     async def test_nobody(self, resources: Resources) -> None:
-        with pytest.raises(Unauthenticated), pictures.receive(resources, Actor(), size=1):
-            pytest.fail("nobody sends a picture")
+        with pytest.raises(Unauthenticated):
+            async with pictures.receive(resources, Actor(), size=1):
+                pytest.fail("nobody sends a picture")
 
+    @pytest.mark.parametrize("settings_changes", [{"pictures_per_hour": 3}])
     async def test_so_many_an_hour(self, resources: Resources) -> None:
         actor = Actor(user_id=1)
-        for _ in range(PICTURES_AN_HOUR):
-            with pictures.receive(resources, actor, size=1):
+        for _ in range(3):
+            async with pictures.receive(resources, actor, size=1):
                 pass
-        with pytest.raises(TooManyAttempts), pictures.receive(resources, actor, size=1):
-            pytest.fail("one too many")
-        with pictures.receive(resources, Actor(user_id=2), size=1):
+        with pytest.raises(TooManyAttempts):
+            async with pictures.receive(resources, actor, size=1):
+                pytest.fail("one too many")
+        async with pictures.receive(resources, Actor(user_id=2), size=1):
             pass
 
+    @pytest.mark.parametrize("settings_changes", [{"pictures_per_hour": 3}])
     async def test_what_could_not_be_tried_does_not_count(self, resources: Resources) -> None:
-        for _ in range(PICTURES_AN_HOUR + 1):
-            with pytest.raises(PicturesBusy), pictures.receive(resources, ADA, size=ROOM + 1):
-                pytest.fail("more than there is room for")
-        with pictures.receive(resources, ADA, size=1):
+        for _ in range(4):
+            with pytest.raises(PicturesBusy):
+                async with pictures.receive(resources, ADA, size=ROOM + 1):
+                    pytest.fail("more than there is room for")
+        async with pictures.receive(resources, ADA, size=1):
             pass

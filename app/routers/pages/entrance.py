@@ -126,12 +126,16 @@ async def sign_up(
 
 @router.get("/setup")
 async def show_setup(
-    request: Request, resources: ResourcesDep, _viewer: OptionalUser, token: Secret = ""
+    request: Request,
+    resources: ResourcesDep,
+    actor: ActorDep,
+    _viewer: OptionalUser,
+    token: Secret = "",
 ) -> Response:
     """Show the form for the first admin, to whoever has the link."""
+    if token:
+        await links.check_link(resources, actor, purpose=LinkPurpose.SETUP, secret=token)
     async with resources.database.transaction(read_only=True) as session:
-        if token:
-            await links.find_link(session, purpose=LinkPurpose.SETUP, secret=token, now=utc_now())
         has_admin = await accounts.has_admin(session)
     form = Form({"token": token})
     return page(request, "setup.html", form=form, has_admin=has_admin, is_secret=True)
@@ -168,11 +172,14 @@ async def set_up(
 
 @router.get("/reset")
 async def show_reset(
-    request: Request, resources: ResourcesDep, _viewer: OptionalUser, token: Secret = ""
+    request: Request,
+    resources: ResourcesDep,
+    actor: ActorDep,
+    _viewer: OptionalUser,
+    token: Secret = "",
 ) -> Response:
     """Show the form for a new password, to whoever has the link."""
-    async with resources.database.transaction(read_only=True) as session:
-        await links.find_link(session, purpose=LinkPurpose.RESET, secret=token, now=utc_now())
+    await links.check_link(resources, actor, purpose=LinkPurpose.RESET, secret=token)
     return page(request, "reset.html", form=Form({"token": token}), is_secret=True)
 
 

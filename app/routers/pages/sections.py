@@ -1,5 +1,7 @@
 """Sections: which there are, which one is in, joining and leaving; for staff, who is in them."""
 
+from collections.abc import Mapping
+
 from fastapi import APIRouter, Request, Response
 
 from app.dependencies import (
@@ -17,7 +19,7 @@ from app.principals import Principal
 from app.rendering import page, see_other
 from app.resources import Resources
 from app.schemas import SectionCreate
-from app.services import sections
+from app.services import sections, throttling
 
 router = APIRouter()
 PAGE_SIZE = 50
@@ -29,6 +31,7 @@ async def _show(
     viewer: Principal,
     *,
     status: int = 200,
+    headers: Mapping[str, str] | None = None,
     form: Form | None = None,
     done: str = "",
 ) -> Response:
@@ -40,6 +43,7 @@ async def _show(
         request,
         "sections.html",
         status=status,
+        headers=headers,
         sections=found,
         years=years,
         form=form or Form(),
@@ -69,11 +73,17 @@ async def create_section(
     if new is None:
         return await _show(request, resources, viewer, status=422, form=form)
     try:
-        async with resources.database.transaction() as session:
+        limit = resources.limits.creation
+        async with (
+            throttling.count_made(resources, actor, limit=limit),
+            resources.database.transaction() as session,
+        ):
             await sections.create_section(session, actor, new=new)
     except AppError as error:
         refused = form.refused(error)
-        return await _show(request, resources, viewer, status=error.status, form=refused)
+        return await _show(
+            request, resources, viewer, status=error.status, headers=error.headers, form=refused
+        )
     return see_other("/sections?done=section")
 
 

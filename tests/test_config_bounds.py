@@ -1,0 +1,100 @@
+"""Settings: what each is unless it is set, and between which bounds it may be."""
+
+from pathlib import Path
+
+import pytest
+
+from app.config import Settings
+from tests.test_config import make, refusal
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`.env` is looked for in the current folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+class TestDefaults:
+    def test_are_safe_and_known(self) -> None:
+        """Each is a promise of the documents; a change is a decision."""
+        fields = Settings.model_fields
+        assert {name: fields[name].default for name in fields if fields[name].default} == {
+            "environment": "development",
+            "host": "127.0.0.1",
+            "port": 8086,
+            "site_name": "Portfolio",
+            "instance_dir": Path("instance"),
+            "access_token_minutes": 15,
+            "cors": "on",
+            "session_idle_days": 7,
+            "session_max_days": 30,
+            "one_time_link_hours": 48,
+            "password_min_length": 12,
+            "argon2_memory_kib": 19456,
+            "argon2_time": 2,
+            "hash_queue": 300,
+            "hash_deadline_seconds": 10,
+            "login_attempts": 10,
+            "login_attempts_per_account": 50,
+            "login_attempts_per_address": 150,
+            "known_device_days": 180,
+            "signups_per_hour": 300,
+            "link_attempts": 60,
+            "refresh_attempts": 300,
+            "posts_per_hour": 120,
+            "creations_per_hour": 60,
+            "pictures_per_hour": 20,
+            "max_body_bytes": 1_048_576,
+            "legacy_api": "on",
+            "docs": True,
+            "log_level": "info",
+            "log_format": "auto",
+        }
+
+
+class TestBounds:
+    @pytest.mark.parametrize(
+        ("name", "lowest", "highest"),
+        [
+            ("port", 0, 65535),
+            ("access_token_minutes", 1, 60),
+            ("session_idle_days", 1, 90),
+            ("session_max_days", 1, 365),
+            ("one_time_link_hours", 1, 336),
+            ("password_min_length", 8, 64),
+            ("argon2_time", 1, 20),
+            ("hash_threads", 0, 64),
+            ("hash_queue", 1, 10_000),
+            ("hash_deadline_seconds", 1, 60),
+            ("login_attempts", 1, 1000),
+            ("login_attempts_per_account", 0, 1_000_000),
+            ("login_attempts_per_address", 0, 1_000_000),
+            ("known_device_days", 0, 390),
+            ("signups_per_hour", 0, 1_000_000),
+            ("link_attempts", 0, 1_000_000),
+            ("refresh_attempts", 0, 1_000_000),
+            ("posts_per_hour", 0, 1_000_000),
+            ("creations_per_hour", 0, 1_000_000),
+            ("pictures_per_hour", 0, 1_000_000),
+        ],
+    )
+    def test_both_ends(self, name: str, lowest: int, highest: int) -> None:
+        assert refusal(**{name: lowest - 1}).startswith(f"{name.upper()}: ")
+        assert refusal(**{name: highest + 1}).startswith(f"{name.upper()}: ")
+        for value in (lowest, highest):
+            assert getattr(make(**{name: value}), name) == value
+
+    @pytest.mark.parametrize(
+        ("name", "lowest"), [("argon2_memory_kib", 8), ("max_body_bytes", 1024)]
+    )
+    def test_lower_end(self, name: str, lowest: int) -> None:
+        assert refusal(**{name: lowest - 1}).startswith(f"{name.upper()}: ")
+        assert getattr(make(**{name: lowest}), name) == lowest
+
+    @pytest.mark.parametrize("name", ["environment", "signup", "log_level", "log_format"])
+    def test_one_of_a_few_words(self, name: str) -> None:
+        assert refusal(**{name: "anything"}).startswith(f"{name.upper()}: Input should be ")
+
+    def test_site_name(self) -> None:
+        assert refusal(site_name="x" * 61).startswith("SITE_NAME: ")
+        assert Settings(site_name="x" * 60).site_name == "x" * 60
