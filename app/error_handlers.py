@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from fastapi.exceptions import RequestValidationError
 from fastapi.params import Form
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Match
 
@@ -76,6 +76,9 @@ def _refuse(request: Request, error: Exception) -> tuple[AppError, dict[str, str
         headers = dict(error.headers or {})
         if error.status_code == MethodNotAllowed.status:
             headers["Allow"] = _allow(request)
+    elif isinstance(error, ClientDisconnect):
+        # Nobody hears this answer; it stands in the log.
+        refusal = errors.MalformedBody("The body ended too early.")
     else:
         log.error("Unhandled exception", exc_info=error)
         refusal = AppError()

@@ -40,24 +40,30 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,32}")
 _CSP_NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 
+def security_headers(*, is_https: bool) -> dict[str, str]:
+    """Return the headers that take away what a browser would otherwise allow."""
+    headers = {
+        "Content-Security-Policy": _CSP_NOTHING,
+        "Cache-Control": "no-store",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+        # Not `no-referrer`: with that, browsers send `Origin: null` even to ourselves.
+        "Referrer-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
+    if is_https:
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    return headers
+
+
 class SecurityHeaders:
-    """Headers that take away what a browser would otherwise allow. A response may set its own."""
+    """Adds `security_headers` to every answer. A response may set its own."""
 
     def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
         self.app = app
-        self._defaults = {
-            "Content-Security-Policy": _CSP_NOTHING,
-            "Cache-Control": "no-store",
-            "Cross-Origin-Opener-Policy": "same-origin",
-            "Cross-Origin-Resource-Policy": "same-origin",
-            "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-            # Not `no-referrer`: with that, browsers send `Origin: null` even to ourselves.
-            "Referrer-Policy": "same-origin",
-            "X-Content-Type-Options": "nosniff",
-            "X-Frame-Options": "DENY",
-        }
-        if is_https:
-            self._defaults["Strict-Transport-Security"] = "max-age=31536000"
+        self._defaults = security_headers(is_https=is_https)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_wrapper(message: Message) -> None:

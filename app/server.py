@@ -6,6 +6,7 @@ The port is taken first, so that a second start changes nothing.
 import asyncio
 import errno
 import logging
+import resource
 import signal
 import socket
 import sys
@@ -16,6 +17,7 @@ import uvicorn
 
 from app import __version__
 from app.config import Settings, unknown_settings
+from app.connections import Limits, Watch, watched_by
 from app.main import create_app
 from app.observability import configure_logging
 from app.startup import CannotStart, check_alone, make_setup_link, prepare
@@ -23,6 +25,12 @@ from app.startup import CannotStart, check_alone, make_setup_link, prepare
 log = logging.getLogger("portfolio")
 
 BACKLOG = 2048
+KEEP_ALIVE_SECONDS = 5
+# What a reader does not take waits here and in the process, where it is seen and given up. Left to
+# itself the system would put megabytes aside for each, also after the connection is closed.
+SEND_BUFFER_BYTES = 128 * 1024
+# What the database, the pictures and the logs need besides connections.
+OTHER_FILES = 200
 DRAIN_SECONDS = 10
 
 
@@ -40,10 +48,14 @@ def serve(settings: Settings, report: Callable[[str], None]) -> None:
         prepare(settings, report)
         for name in unknown_settings():
             log.warning("Unknown setting, ignored", extra={"setting": name})
+        allow_files(settings.max_connections)
         config = uvicorn.Config(
             create_app(settings),
             loop="uvloop",
-            http="httptools",
+            http=watched_by(Watch(limits_of(settings))),
+            # No WebSocket is spoken here.
+            ws="none",
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             lifespan="on",
             log_config=None,
             access_log=False,
@@ -94,6 +106,8 @@ def take_port(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Each connection takes this over.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     try:
         listener.bind((settings.host, settings.port))
         # From here on a second server is refused; uvicorn listens again, which changes nothing.
@@ -103,6 +117,34 @@ def take_port(settings: Settings) -> socket.socket:
         raise CannotStart(_why_no_port(settings, error)) from error
     listener.set_inheritable(True)
     return listener
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the limits that connections keep to."""
+    return Limits(
+        header_seconds=settings.header_seconds,
+        body_seconds=settings.body_seconds,
+        bytes_per_second=settings.min_bytes_per_second,
+        connections=settings.max_connections,
+        is_https=settings.is_https,
+    )
+
+
+def allow_files(connections: int) -> None:
+    """Raise this process's limit of open files to what so many connections need.
+
+    Raises:
+        CannotStart: the system does not allow as many.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = connections + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        if hard != resource.RLIM_INFINITY and hard < needed:
+            raise CannotStart(
+                f"{connections} connections need {needed} open files; the system allows {hard}. "
+                f"Raise `ulimit -n`, or set MAX_CONNECTIONS={max(hard - OTHER_FILES, 10)}."
+            )
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def _why_no_port(settings: Settings, error: OSError) -> str:

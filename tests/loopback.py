@@ -8,7 +8,8 @@ import ipaddress
 import sys
 from typing import Any
 
-_LOCAL_NAMES = frozenset({None, "", "localhost"})
+# asyncio asks for names as bytes.
+_LOCAL_NAMES = frozenset({None, "", "localhost", b"localhost"})
 _WATCHED = frozenset({"socket.connect", "socket.sendto", "socket.getaddrinfo"})
 
 

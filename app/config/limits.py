@@ -65,3 +65,27 @@ class LimitSettings(BaseModel):
         20, ge=0, le=_MOST, description="Pictures that one person may send. 0 means no limit."
     )
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body.")
+    header_seconds: float = Field(
+        10,
+        gt=0,
+        le=120,
+        description="The head of a request must be there after so many seconds.",
+    )
+    body_seconds: float = Field(
+        20,
+        gt=0,
+        le=600,
+        description="Head start of a body, and of an answer that is read slowly, in seconds; "
+        "from then on `MIN_BYTES_PER_SECOND` counts.",
+    )
+    min_bytes_per_second: int = Field(
+        1024,
+        ge=1,
+        description="Who sends or reads more slowly than this, on average, is cut off.",
+    )
+    max_connections: int = Field(
+        2000,
+        ge=10,
+        description="Connections at a time. When there are more, the one that has kept the server "
+        "waiting longest makes room.",
+    )

@@ -32,6 +32,7 @@ a slug for programs, a title, and advice on what to do next. Services raise them
     │   ├── ChannelNotFound
     │   └── PostNotFound
     ├── MethodNotAllowed 405
+    ├── RequestTimeout 408
     ├── Conflict 409
     │   ├── UidTaken
     │   ├── LastAdmin             the last active admin cannot be removed
@@ -43,7 +44,9 @@ a slug for programs, a title, and advice on what to do next. Services raise them
     │   ├── FieldsRefused         the payload is well formed, and these fields are not acceptable
     │   └── PictureRefused        no picture, or one too large
     ├── TooManyAttempts 429
+    ├── HeadTooLarge 431
     └── Unavailable 503
+        ├── TooManyConnections
         ├── HashingBusy           too many logins wait for a hash
         ├── PicturesBusy          too many pictures wait to be decoded
         └── DatabaseBusy          no connection in time, or the database cannot be reached
@@ -89,10 +92,13 @@ from app.errors.general import (
     FieldError,
     FieldsRefused,
     Forbidden,
+    HeadTooLarge,
     MalformedBody,
     MethodNotAllowed,
     NotFound,
+    RequestTimeout,
     TooManyAttempts,
+    TooManyConnections,
     Unauthenticated,
     Unavailable,
     UnknownHost,
@@ -116,6 +122,7 @@ __all__ = [
     "GroupNotFound",
     "GroupTaken",
     "HashingBusy",
+    "HeadTooLarge",
     "InviteRequired",
     "LastAdmin",
     "LinkInvalid",
@@ -130,6 +137,7 @@ __all__ = [
     "PicturesBusy",
     "PostNotFound",
     "RefreshTokenInvalid",
+    "RequestTimeout",
     "SectionNotFound",
     "SectionTaken",
     "SessionNotFound",
@@ -137,6 +145,7 @@ __all__ = [
     "StaffRequired",
     "TokenInvalid",
     "TooManyAttempts",
+    "TooManyConnections",
     "UidTaken",
     "Unauthenticated",
     "Unavailable",

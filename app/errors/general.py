@@ -89,6 +89,13 @@ class MethodNotAllowed(AppError):
     advice = "Look at /docs for what it takes."
 
 
+class RequestTimeout(AppError):
+    status = 408
+    slug = "request-timeout"
+    title = "The request took too long to arrive"
+    advice = "Try again on a faster connection, or send less at once."
+
+
 class Conflict(AppError):
     status = 409
     slug = "conflict"
@@ -145,12 +152,24 @@ def _in_words(seconds: int) -> str:
     return f"{math.ceil(seconds / 60)} minutes"
 
 
+class HeadTooLarge(AppError):
+    status = 431
+    slug = "head-too-large"
+    title = "The address or the headers of the request are too long"
+    advice = "Delete the cookies of this site and try again."
+
+
 class Unavailable(AppError):
     status = 503
     slug = "unavailable"
     title = "The site is busy"
     advice = "Wait a few seconds, then try again."
     headers: Mapping[str, str] = {"Retry-After": "2"}
+
+
+class TooManyConnections(Unavailable):
+    slug = "too-many-connections"
+    title = "Too many connections are open"
 
 
 class DatabaseBusy(Unavailable):
