@@ -280,8 +280,9 @@ class CookieSession:
         self._request.state.cookies[:] = [set_cookie(profile, token, life)]
 
     def clear(self) -> None:
-        """Queue the removal of our cookie."""
+        """Queue the removal of our cookie, and of what the browser has kept."""
         self._request.state.cookies[:] = clear_cookies(self._visit)
+        self._request.state.login_ended = True
 
 
 # The class itself would be called in a thread, as everything that is not `async def`.

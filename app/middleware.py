@@ -37,13 +37,13 @@ error_log = logging.getLogger("portfolio.error")
 _ASCII = "".join(map(chr, range(128)))
 _MAX_LENGTH_DIGITS = 18
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,32}")
-_CSP_NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+CSP_NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 
 def security_headers(*, is_https: bool) -> dict[str, str]:
     """Return the headers that take away what a browser would otherwise allow."""
     headers = {
-        "Content-Security-Policy": _CSP_NOTHING,
+        "Content-Security-Policy": CSP_NOTHING,
         "Cache-Control": "no-store",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
@@ -54,7 +54,7 @@ def security_headers(*, is_https: bool) -> dict[str, str]:
         "X-Frame-Options": "DENY",
     }
     if is_https:
-        headers["Strict-Transport-Security"] = "max-age=31536000"
+        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     return headers
 
 
@@ -93,7 +93,7 @@ class RequestContext:
             await self.app(scope, receive, send)
             return
         state: dict[str, Any] = scope.setdefault("state", {})
-        state["cookies"] = []
+        state["cookies"], state["login_ended"] = [], False
         inner = _normalise(scope)
         token = request_id.set(_choose_id(scope))
         started, status = time.perf_counter(), 0
@@ -102,7 +102,7 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _finish_headers(message, state["cookies"])
+                _finish_headers(message, state)
             await send(message)
 
         try:
@@ -136,13 +136,16 @@ def _choose_id(scope: Scope) -> str:
     return offered if _REQUEST_ID.fullmatch(offered) else secrets.token_hex(8)
 
 
-def _finish_headers(start: Message, cookies: list[str]) -> None:
+def _finish_headers(start: Message, state: Mapping[str, Any]) -> None:
     headers = MutableHeaders(scope=start)
     headers["X-Request-ID"] = request_id.get()
     # A refusal undoes its transaction, and with it the session a cookie would name.
     if start["status"] < HTTPStatus.BAD_REQUEST:
-        for cookie in cookies:
+        for cookie in state["cookies"]:
             headers.append("Set-Cookie", cookie)
+        if state["login_ended"]:
+            # Pictures are kept for a year: not for the next who sits down at this machine.
+            headers["Clear-Site-Data"] = '"cache"'
 
 
 class Departures:

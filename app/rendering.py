@@ -34,14 +34,17 @@ def page(
 ) -> HTMLResponse:
     """Render a template as an answer.
 
-    Pages may be kept by the browser that asked and are checked with their ETag; `is_secret` ones
-    (a token, a one-time link) are not kept at all.
+    Pages may be kept by the browser that asked and are checked with their ETag. Those of somebody
+    who is logged in are not, since the next to sit at that machine could look at them, nor are
+    `is_secret` ones (a token, a one-time link).
     """
     settings = get_settings(request)
+    viewer = getattr(request.state, "principal", None)
+    is_kept = status == 200 and viewer is None and not is_secret  # noqa: PLR2004
     templates = cast("Templates", request.app.state.templates)
     text = templates.render(
         template,
-        viewer=getattr(request.state, "principal", None),
+        viewer=viewer,
         path=request.url.path,
         request_id=request_id.get(),
         signup_mode=settings.signup_mode,
@@ -53,7 +56,7 @@ def page(
     )
     is_docs = template == "docs.html"
     all_headers = {
-        "Cache-Control": "no-store" if is_secret or status != 200 else "private, no-cache",  # noqa: PLR2004
+        "Cache-Control": "private, no-cache" if is_kept else "no-store",
         "Content-Security-Policy": _DOCS_CSP if is_docs else _PAGE_CSP,
         "Vary": "Cookie, Accept",
         **(headers or {}),

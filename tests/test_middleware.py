@@ -75,7 +75,8 @@ class TestSecurityHeaders:
         assert answer.headers.get_list("X-Frame-Options") == ["SAMEORIGIN"]
 
     @pytest.mark.parametrize(
-        ("settings_changes", "expected"), [({}, None), (HTTPS, "max-age=31536000")]
+        ("settings_changes", "expected"),
+        [({}, None), (HTTPS, "max-age=31536000; includeSubDomains")],
     )
     async def test_https_is_kept_where_it_is(
         self, client: httpx.AsyncClient, expected: str | None

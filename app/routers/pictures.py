@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from app.dependencies import ActorDep, ResourcesDep
+from app.middleware import CSP_NOTHING
 from app.services import pictures
 
 router = APIRouter(prefix="/pictures", include_in_schema=False)
@@ -21,8 +22,10 @@ async def get_picture(
         found = await pictures.find_picture(session, actor, name=name)
     headers = {
         "Cache-Control": FOR_A_YEAR,
+        # Saved, it has our name for it.
+        "Content-Disposition": f'inline; filename="{name}.webp"',
         # Opened as a page it is one without rights.
-        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Content-Security-Policy": f"sandbox; {CSP_NOTHING}",
         # Another site may show what is public. Of what is not it does not even learn whether the
         # visitor may see it.
         "Cross-Origin-Resource-Policy": "cross-origin" if found.is_public else "same-origin",

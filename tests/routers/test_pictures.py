@@ -227,7 +227,9 @@ class TestShow:
         expected = {
             "Content-Type": "image/webp",
             "Cache-Control": "private, max-age=31536000, immutable",
-            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "Content-Disposition": f'inline; filename="{answer.url.path.rpartition("/")[2]}"',
+            "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'; "
+            "base-uri 'none'; form-action 'none'",
             "X-Content-Type-Options": "nosniff",
             "Cross-Origin-Resource-Policy": "same-origin",
             # An answer to an <img> is not the answer to a fetch from another origin.
