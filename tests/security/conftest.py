@@ -1,4 +1,4 @@
-"""A school for each test: on SQLite a copy of one that was founded once, else a new one."""
+"""A school for each test, founded once: on SQLite a copy of its files, else of its rows."""
 
 import asyncio
 import shutil
@@ -17,7 +17,7 @@ from app.main import create_app
 from app.models import utc_now
 from app.resources import Resources
 from tests.conftest import make_settings
-from tests.security.school import School, found
+from tests.security.school import School, found, restore
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Stage:
 
 
 @asynccontextmanager
-async def _run(settings: Settings, school: School | None) -> AsyncIterator[Stage]:
+async def _run(settings: Settings) -> AsyncIterator[FastAPI]:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        yield Stage(app, school or await found(app))
+        yield app
 
 
 @pytest.fixture(scope="session")
@@ -48,8 +48,8 @@ def founded(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     shutil.copy(sqlite_template, folder / "portfolio.db")
 
     async def begin() -> School:
-        async with _run(make_settings(folder), None) as stage:
-            return stage.school
+        async with _run(make_settings(folder)) as app:
+            return await found(app)
 
     return folder, asyncio.run(begin())
 
@@ -58,18 +58,25 @@ def founded(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def stage_settings(
     engine: str,
     settings_changes: dict[str, Any],
+    founded: tuple[Path, School],
     tmp_path: Path,
     request: pytest.FixtureRequest,
-) -> tuple[Settings, School | None]:
-    """Settings of an instance of this test's own, and the school if one is in it already."""
+) -> Settings:
+    """Settings of an instance of this test's own, with the school's keys and pictures."""
     if engine == "postgresql":
-        return request.getfixturevalue("settings"), None
-    folder, school = request.getfixturevalue("founded")
-    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    return make_settings(tmp_path, **settings_changes), school
+        settings: Settings = request.getfixturevalue("settings")
+    else:
+        settings = make_settings(tmp_path, **settings_changes)
+    shutil.copytree(founded[0], tmp_path, dirs_exist_ok=True)
+    return settings
 
 
 @pytest.fixture
-async def stage(stage_settings: tuple[Settings, School | None]) -> AsyncIterator[Stage]:
-    async with _run(*stage_settings) as made:
-        yield made
+async def stage(
+    engine: str, stage_settings: Settings, founded: tuple[Path, School]
+) -> AsyncIterator[Stage]:
+    async with _run(stage_settings) as app:
+        stage = Stage(app, founded[1])
+        if engine == "postgresql":
+            await restore(stage.resources, stage.school)
+        yield stage

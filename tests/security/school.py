@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from fastapi import FastAPI
+from sqlalchemy import Table, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
 from app.models import (
@@ -262,14 +264,29 @@ def files(resources: Resources) -> dict[str, bytes]:
 
 async def restore(resources: Resources, school: School) -> None:
     """Make everything as it was when the school was founded, but for the audit trail."""
+    tables = [table for table in SQLModel.metadata.sorted_tables if table.name in school.rows]
     async with resources.database.transaction() as session:
         connection = await session.connection()
-        tables = [table for table in SQLModel.metadata.sorted_tables if table.name in school.rows]
         for table in reversed(tables):
             await connection.execute(table.delete())
         for table in tables:
             if school.rows[table.name]:
                 await connection.execute(table.insert(), school.rows[table.name])
+        if connection.dialect.name == "postgresql":
+            for table in tables:
+                await _count_on(connection, table)
+    _restore_files(resources, school)
+
+
+async def _count_on(connection: AsyncConnection, table: Table) -> None:
+    """Let PostgreSQL number what is made next after what is there; SQLite does so by itself."""
+    if "id" in table.columns:
+        sequence = f"pg_get_serial_sequence('\"{table.name}\"', 'id')"
+        latest = f'SELECT coalesce(max(id), 0) + 1 FROM "{table.name}"'  # noqa: S608  (our names)
+        await connection.execute(text(f"SELECT setval({sequence}, ({latest}))"))
+
+
+def _restore_files(resources: Resources, school: School) -> None:
     kept = {resources.picture_folder.path_of(item.picture) for item in school.people.values()}
     for path in resources.settings.uploads_dir.iterdir():
         if path not in kept:
