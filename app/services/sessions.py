@@ -19,6 +19,7 @@ from app.models import SessionKind, User, UserSession
 from app.principals import Actor
 from app.schemas import storable
 from app.services import audit
+from app.tokens import CLOCK_SKEW
 
 # Two tabs may refresh at the same moment; the token just replaced is good for this long.
 REFRESH_GRACE = timedelta(seconds=10)
@@ -130,9 +131,14 @@ def _is_parallel(user_session: UserSession, counter: int, now: datetime) -> bool
 
 
 def is_alive(user_session: UserSession, user: User, now: datetime) -> bool:
-    """Whether a session may still be used. The same conditions as in `principals`."""
+    """Whether a session may still be used. The same conditions as in `principals`, and one more.
+
+    What a clock that was ahead has opened would outlive its limits by as much. Its cookie and its
+    access tokens are refused for their dates; here it gets no others.
+    """
     return (
-        user_session.revoked_at is None
+        user_session.created_at <= now + CLOCK_SKEW
+        and user_session.revoked_at is None
         and user.is_active
         and user_session.auth_epoch == user.auth_epoch
         and now < min(user_session.expires_at, user_session.ends_at)
@@ -201,14 +207,16 @@ async def end_replaced(
 
 
 async def end_other_sessions(session: AsyncSession, actor: Actor, *, now: datetime) -> int:
-    """End all of the actor's sessions but the current one; return how many."""
+    """End all of the actor's sessions but the current one; return how many had not been ended.
+
+    Those that have run out are among them: if the clock is set back, they would live again.
+    """
     statement = (
         update(UserSession)
         .where(
             col(UserSession.user_id) == actor.user_id,
             col(UserSession.id) != (actor.session_id or 0),
             col(UserSession.revoked_at).is_(None),
-            col(UserSession.expires_at) > now,
         )
         .values(revoked_at=now)
     )

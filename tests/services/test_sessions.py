@@ -11,6 +11,7 @@ from app.models import Role, SessionKind, User, UserSession
 from app.principals import Actor
 from app.resources import Resources
 from app.services import sessions
+from app.tokens import CLOCK_SKEW
 from tests.services.rows import (
     NOBODY,
     NOW,
@@ -123,6 +124,15 @@ class TestIsAlive:
     def test_not_while_the_account_is_disabled(self) -> None:
         user = make_user(is_active=False)
         assert not sessions.is_alive(make_session(user), user, NOW)
+
+    def test_not_if_opened_by_a_clock_that_was_ahead(self) -> None:
+        user = make_user()
+        opened_at = NOW + CLOCK_SKEW + TICK
+        assert not sessions.is_alive(make_session(user, created_at=opened_at), user, NOW)
+
+    def test_opened_by_a_clock_that_was_a_little_ahead(self) -> None:
+        user = make_user()
+        assert sessions.is_alive(make_session(user, created_at=NOW + CLOCK_SKEW), user, NOW)
 
     @pytest.mark.parametrize("limit", ["expires_at", "ends_at"])
     def test_until_just_before_its_limits(self, limit: str) -> None:
@@ -254,13 +264,18 @@ class TestEndOthers:
             assert (await must(resources, ended)).revoked_at == NOW
         assert (await trail(resources))[-1] == "sessions-ended"
 
-    async def test_counts_only_what_lived(self, resources: Resources, ada: User) -> None:
+    async def test_counts_only_what_was_not_ended(self, resources: Resources, ada: User) -> None:
         before = NOW - DAY
         ended = await store(resources, make_session(ada, revoked_at=before))
-        await store(resources, make_session(ada, expires_at=NOW))
         await store(resources, make_session(ada, expires_at=NOW + TICK))
         assert await self.end(resources, acting(ada)) == 1
         assert (await must(resources, ended)).revoked_at == before
+
+    async def test_ends_what_has_run_out_too(self, resources: Resources, ada: User) -> None:
+        """By a clock that is ahead; set back, it would bring the session to life again."""
+        over = await store(resources, make_session(ada, expires_at=NOW - TICK))
+        assert await self.end(resources, acting(ada)) == 1
+        assert (await must(resources, over)).revoked_at == NOW
 
 
 class TestEndReplaced:
