@@ -1,4 +1,4 @@
-"""The session cookie: its name, its attributes for one request, and reading it back strictly.
+"""Our cookies: their names, their attributes for one request, and reading them back strictly.
 
 No fixed choice of attributes serves a page on the same host, a page on another site and plain http
 on a school network, so they are chosen from what the browser said about itself: `Sec-Fetch-Site`
@@ -13,8 +13,11 @@ from urllib.parse import urlsplit
 from app.hosts import is_loopback
 
 COOKIE_NAME = "portfolio_session"
-# The prefix makes browsers refuse the cookie from anyone but this host itself (RFC 6265bis).
-SECURE_COOKIE_NAME = f"__Host-{COOKIE_NAME}"
+# Which accounts have logged in from a browser; see devices.py. It outlives a log-out.
+DEVICE_COOKIE_NAME = "portfolio_device"
+# The prefix makes browsers refuse a cookie from anyone but this host itself (RFC 6265bis).
+_HOST_PREFIX = "__Host-"
+SECURE_COOKIE_NAME = f"{_HOST_PREFIX}{COOKIE_NAME}"
 
 
 class CookieProfile(StrEnum):
@@ -26,8 +29,13 @@ class CookieProfile(StrEnum):
     LOOPBACK_CROSS_SITE = "loopback-cross"
 
     @property
+    def scheme(self) -> str:
+        return "https" if self.value.startswith("https") else "http"
+
+    @property
     def name_on_wire(self) -> str:
-        return SECURE_COOKIE_NAME if self.value.startswith("https") else COOKIE_NAME
+        """What the session cookie is called."""
+        return _on_wire(COOKIE_NAME, self.scheme)
 
     @property
     def attributes(self) -> str:
@@ -82,14 +90,22 @@ def choose_profile(visit: Visit) -> CookieProfile:
     return CookieProfile.HTTP
 
 
-def set_cookie(profile: CookieProfile, token: str, life: timedelta) -> str:
-    """Return the value of a Set-Cookie header."""
+def _on_wire(name: str, scheme: str) -> str:
+    """Return what one of our cookies is called over http or https."""
+    return f"{_HOST_PREFIX}{name}" if scheme == "https" else name
+
+
+def set_cookie(
+    profile: CookieProfile, value: str, life: timedelta, *, name: str = COOKIE_NAME
+) -> str:
+    """Return the value of a Set-Cookie header, by default that of the session cookie."""
     seconds = max(0, int(life.total_seconds()))
-    return f"{profile.name_on_wire}={token}; Max-Age={seconds}; {profile.attributes}"
+    on_wire = _on_wire(name, profile.scheme)
+    return f"{on_wire}={value}; Max-Age={seconds}; {profile.attributes}"
 
 
 def clear_cookies(visit: Visit) -> list[str]:
-    """Return the Set-Cookie headers that remove our cookie however it was set."""
+    """Return the Set-Cookie headers that remove the session cookie however it was set."""
     if visit.scheme == "https":
         profiles = (CookieProfile.HTTPS, CookieProfile.HTTPS_CROSS_SITE)
     else:
@@ -97,19 +113,19 @@ def clear_cookies(visit: Visit) -> list[str]:
     return [set_cookie(profile, "", timedelta(0)) for profile in profiles]
 
 
-def read_cookies(headers: list[str], scheme: str) -> list[str]:
-    """Return every value sent under our name for this scheme: one is a login, two are a trick.
+def read_cookies(headers: list[str], scheme: str, *, name: str = COOKIE_NAME) -> list[str]:
+    """Return every value sent under our name for this scheme: one is ours, two are a trick.
 
     Browsers keep one jar for all ports of a host, and a neighbour can plant a second cookie of the
     same name with another path. Which of two is ours cannot be known, so the caller refuses both.
     """
-    name = SECURE_COOKIE_NAME if scheme == "https" else COOKIE_NAME
+    on_wire = _on_wire(name, scheme)
     values = []
     for header in headers:
         for pair in header.split(";"):
             key, equals, value = pair.partition("=")
             # Blanks alone: a bare strip() takes more for space than browsers do, and a name with
             # such a character around it has none of the prefix's protection.
-            if equals and key.strip(" \t") == name:
+            if equals and key.strip(" \t") == on_wire:
                 values.append(value.strip(" \t"))
     return values

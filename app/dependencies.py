@@ -13,7 +13,8 @@ from fastapi import Depends, Query, Request
 from fastapi.security import APIKeyCookie, HTTPBearer, OAuth2PasswordBearer
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.cookies import COOKIE_NAME, CookieProfile, Visit, choose_profile, clear_cookies, set_cookie
+from app.cookie_sessions import CookieSession
+from app.cookies import COOKIE_NAME, CookieProfile, Visit, set_cookie
 from app.errors import (
     AdminRequired,
     CredentialsDisagree,
@@ -21,17 +22,15 @@ from app.errors import (
     TokenInvalid,
     Unauthenticated,
 )
-from app.hosts import is_loopback
 from app.incoming import (
     get_actor,
-    get_notices,
     get_resources,
     get_visit,
     read_bearer,
     read_session_cookie,
 )
 from app.middleware import SAFE_METHODS
-from app.models import SessionKind, User, UserSession, utc_now
+from app.models import SessionKind, utc_now
 from app.principals import Actor, Principal, load_principal
 from app.resources import Resources
 from app.services import sessions
@@ -223,66 +222,6 @@ async def _cookie_user(request: Request) -> Principal | None:
 
 # Whose cookie came along, also beside a bearer token: what a login replaces and a log-out ends.
 CookieUser = Annotated[Principal | None, Depends(_cookie_user)]
-
-
-class CookieSession:
-    """Opens cookie sessions; sets and clears their cookie as this visitor's browser needs it."""
-
-    def __init__(
-        self, request: Request, resources: Resources, visit: Visit, previous: Principal | None
-    ) -> None:
-        self._request = request
-        self._settings = resources.settings
-        self._codec = resources.codec
-        self._visit = visit
-        self._previous = previous
-        self._notices = get_notices(request)
-
-    async def open(
-        self,
-        session: AsyncSession,
-        actor: Actor,
-        user: User,
-        *,
-        kind: SessionKind = SessionKind.COOKIE,
-    ) -> UserSession:
-        """Open a session for a user who has just proved it, in place of the present one."""
-        now = utc_now()
-        user_session = await sessions.open_session(
-            session,
-            actor,
-            user=user,
-            kind=kind,
-            settings=self._settings,
-            now=now,
-            cookie_profile=choose_profile(self._visit).value,
-        )
-        # Afterwards: the order in which everybody takes an account and then its sessions.
-        if self._previous is not None:
-            replaced = self._previous.session.id
-            await sessions.end_replaced(session, actor, session_id=replaced, now=now)
-        return user_session
-
-    def set(self, user: User, user_session: UserSession) -> None:
-        """Queue the cookie of a session just opened. It is sent only if the answer is a success."""
-        life = user_session.expires_at - user_session.created_at
-        token = self._codec.issue(
-            Purpose.COOKIE,
-            sub=user.public_id,
-            sid=user_session.sid,
-            now=user_session.created_at,
-            expires_at=user_session.expires_at,
-        )
-        profile = CookieProfile(user_session.cookie_profile)
-        if profile is CookieProfile.HTTP and not is_loopback(self._visit.hostname):
-            self._notices.warn_of_plain_http(self._visit.hostname)
-        # In place of a renewal that may be queued: one answer sets a cookie once.
-        self._request.state.cookies[:] = [set_cookie(profile, token, life)]
-
-    def clear(self) -> None:
-        """Queue the removal of our cookie, and of what the browser has kept."""
-        self._request.state.cookies[:] = clear_cookies(self._visit)
-        self._request.state.login_ended = True
 
 
 # The class itself would be called in a thread, as everything that is not `async def`.

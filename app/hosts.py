@@ -8,6 +8,10 @@ _ORIGIN = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4
 _USUAL_PORTS = {"http": ":80", "https": ":443"}
 _MAX_PORT = 65535
 _IPV6_NETWORK = 64
+# In place of addresses: all there are.
+ANYBODY = "*"
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Origin(NamedTuple):
@@ -62,6 +66,20 @@ def read_network(address: str) -> str:
     if found is None or ":" not in found:
         return found or address
     return str(ipaddress.ip_network((found, _IPV6_NETWORK), strict=False))
+
+
+def read_proxies(entry: str) -> Network:
+    """Return the addresses that an entry of TRUSTED_PROXIES means.
+
+    Raises:
+        ValueError: it is neither an address nor a network.
+    """
+    return ipaddress.ip_network(entry, strict=False)
+
+
+def is_anybody(entry: str) -> bool:
+    """Whether an entry of TRUSTED_PROXIES means everybody there is."""
+    return entry == ANYBODY or not read_proxies(entry).prefixlen
 
 
 def is_loopback(host: str) -> bool:

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection
 
 from app.config import Settings
-from app.cookies import Visit, read_cookies
+from app.cookies import DEVICE_COOKIE_NAME, Visit, read_cookies
 from app.errors import TokenInvalid
+from app.hosts import read_address
 from app.notices import Notices
 from app.observability import request_id
 from app.principals import Actor, Principal
@@ -66,13 +67,7 @@ def get_visit(request: HTTPConnection) -> Visit:
 
 def get_forwarding(request: HTTPConnection) -> Forwarding:
     """Say whether a visitor's address was taken from a proxy that TRUSTED_PROXIES names."""
-    told = ",".join(request.headers.getlist("x-forwarded-for"))
-    if not told.strip(", "):
-        return Forwarding.ABSENT
-    host, port = request.client or ("", 0)
-    # A connection has a port; an address that a proxy tells has none, or it stands in the header.
-    is_told = port == 0 or f"{host}:{port}" in told or f"[{host}]:{port}" in told
-    return Forwarding.BELIEVED if is_told else Forwarding.IGNORED
+    return cast("Forwarding", request.state.forwarding)
 
 
 def _read_origin(origin: str | None) -> str | None:
@@ -94,10 +89,11 @@ def get_actor(request: HTTPConnection, principal: Principal | None = None) -> Ac
     """Return on whose behalf this request acts; without a principal, an anonymous visitor."""
     user_agent = request.headers.get("user-agent", "")
     visitor = Actor(
-        client_address=(request.client.host if request.client else "")[:_MAX_ADDRESS],
+        client_address=_read_peer(request),
         # Control characters would forge lines where it is shown; PostgreSQL refuses NUL.
         user_agent="".join(filter(str.isprintable, user_agent))[:_MAX_USER_AGENT],
         request_id=request_id.get(),
+        marks=read_marks(request),
     )
     if principal is None:
         return visitor
@@ -108,6 +104,12 @@ def get_actor(request: HTTPConnection, principal: Principal | None = None) -> Ac
         role=principal.role,
         session_id=principal.session.id,
     )
+
+
+def _read_peer(request: HTTPConnection) -> str:
+    """Return the visitor's address, in the form that is counted and kept."""
+    host = request.client.host if request.client else ""
+    return (read_address(host) or host)[:_MAX_ADDRESS]
 
 
 def read_bearer(request: HTTPConnection) -> str | None:
@@ -136,6 +138,14 @@ def read_session_cookie(request: HTTPConnection) -> str | None:
     if len(values) > 1:
         raise TokenInvalid
     return values[0] if values else None
+
+
+def read_marks(request: HTTPConnection) -> str:
+    """Return which accounts this browser says that it is known to; nothing if it says so twice."""
+    scheme = get_visit(request).scheme
+    headers = request.headers.getlist("cookie")
+    values = read_cookies(headers, scheme, name=DEVICE_COOKIE_NAME)
+    return values[0] if len(values) == 1 else ""
 
 
 def wants_html(request: HTTPConnection) -> bool:

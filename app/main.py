@@ -41,6 +41,7 @@ from app.middleware import (
 )
 from app.notices import Notices
 from app.origins import OriginPolicy
+from app.proxies import TrustedProxies
 from app.resources import open_resources
 from app.routers import auth, pages, pictures, sections, static, system, users
 from app.templating import Templates
@@ -99,6 +100,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             (AppError, HTTPException, RequestValidationError), respond
         ),
         middleware=[
+            Middleware(TrustedProxies, trusted=settings.trusted_proxies),
             Middleware(SecurityHeaders, is_https=settings.is_https),
             Middleware(CORS, policy=policy, notices=notices)
             if settings.cors == "on"

@@ -1,9 +1,9 @@
 """Pure ASGI middleware: what every request and answer gets, whatever route it meets.
 
-main.py adds them in this order, outermost first: SecurityHeaders; those of cors.py, so that even a
-crash carries their headers; RequestContext, which turns every exception into an answer;
-RequestGuard, which refuses wrong hosts, oversized bodies and other sites' writes; Departures, for
-whoever has to wait; ConditionalGet.
+main.py adds them in this order, outermost first: that of proxies.py, which says whom a request is
+from; SecurityHeaders; those of cors.py, so that even a crash carries their headers; RequestContext,
+which turns every exception into an answer; RequestGuard, which refuses wrong hosts, oversized
+bodies and other sites' writes; Departures, for whoever has to wait; ConditionalGet.
 """
 
 import hashlib

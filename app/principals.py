@@ -5,7 +5,7 @@ disabled or a role changed, the very next request sees it, on every worker.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,6 +36,8 @@ class Actor:
     client_address: str = ""
     user_agent: str = ""
     request_id: str = ""
+    # The marks that this browser keeps of accounts that logged in with it; see devices.py.
+    marks: str = field(default="", repr=False)
     is_operator: bool = False
 
     @property

@@ -6,9 +6,11 @@ The server and every command make one and hand it down; nothing here is a global
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from app.config import Settings
 from app.db import Database
+from app.devices import DeviceCodec
 from app.keys import KeyRing
 from app.passwords import PasswordHasher
 from app.pictures import PictureReader
@@ -25,6 +27,7 @@ class Resources:
     database: Database
     codec: TokenCodec
     hasher: PasswordHasher
+    devices: DeviceCodec
     limits: Limits
     throttles: Throttles
     pictures: PictureReader
@@ -44,11 +47,13 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     database = Database(settings)
     hasher = PasswordHasher(settings)
     try:
+        ring = load_key_ring(settings)
         yield Resources(
             settings=settings,
             database=database,
-            codec=TokenCodec(load_key_ring(settings)),
+            codec=TokenCodec(ring),
             hasher=hasher,
+            devices=DeviceCodec(ring, timedelta(days=settings.known_device_days)),
             limits=Limits.read(settings),
             throttles=MemoryThrottles(),
             pictures=PictureReader(),

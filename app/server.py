@@ -60,8 +60,8 @@ def serve(settings: Settings, report: Callable[[str], None]) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=settings.trusted_proxies,
+            # What proxies say is read in proxies.py, more strictly.
+            proxy_headers=False,
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
         server = GreetingServer(config, make_greeting(settings), report)

@@ -55,10 +55,20 @@ class TestProductionRefuses:
             "ALLOWED_HOSTS must name hosts in production, not `*`."
         )
 
-    def test_any_proxy(self) -> None:
-        assert refusal(**PRODUCTION, trusted_proxies="*") == (
+    @pytest.mark.parametrize("proxies", ["*", "127.0.0.1,*", "0.0.0.0/0", "10.0.0.1/0", "::/0"])
+    def test_any_proxy(self, proxies: str) -> None:
+        assert refusal(**PRODUCTION, trusted_proxies=proxies) == (
             "TRUSTED_PROXIES must name addresses in production: with `*` anyone forges theirs."
         )
+        assert make(trusted_proxies=proxies).trusted_proxies
+
+    @pytest.mark.parametrize("entry", ["nginx", "127.0.0.1:80", "10.0.0.0/33", "10.0.0", "[::1]"])
+    def test_proxy_that_is_no_address(self, entry: str) -> None:
+        for environment in ("production", "development"):
+            values = {**PRODUCTION, "environment": environment}
+            assert refusal(**values, trusted_proxies=f"127.0.0.1, {entry}") == (
+                "TRUSTED_PROXIES: entry 2 is no address and no network."
+            )
 
     @pytest.mark.parametrize("name", ["PORTFOLIO_SECRETKEY", "portfolio_signups", "Portfolio_X"])
     def test_unknown_setting_in_the_environment(
@@ -218,9 +228,7 @@ class TestDatabaseURL:
 
 
 class TestExplain:
-    @pytest.mark.parametrize(
-        "name", sorted(set(Settings.model_fields) - {"host", "trusted_proxies"})
-    )
+    @pytest.mark.parametrize("name", sorted(set(Settings.model_fields) - {"host"}))
     def test_never_shows_a_value(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name.upper(), "hunter2" if name != "site_name" else "hunter2" * 10)
         error = problem()

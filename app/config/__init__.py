@@ -20,6 +20,7 @@ from app.config.features import FeatureSettings
 from app.config.limits import LimitSettings
 from app.config.logins import WEAK_SECRETS, LoginSettings
 from app.config.place import PlaceSettings
+from app.hosts import is_anybody
 from app.patterns import find_plain_http
 
 __all__ = [
@@ -80,7 +81,7 @@ class Settings(BaseSettings, FeatureSettings, LimitSettings, LoginSettings, Plac
             )
         if "*" in self.allowed_hosts:
             raise UnsafeSettings("ALLOWED_HOSTS must name hosts in production, not `*`.")
-        if "*" in self.trusted_proxies:
+        if any(map(is_anybody, self.trusted_proxies)):
             raise UnsafeSettings(
                 "TRUSTED_PROXIES must name addresses in production: with `*` anyone forges theirs."
             )

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, field_validator
 from pydantic_settings import NoDecode
 
-from app.hosts import read_origin
+from app.hosts import ANYBODY, read_origin, read_proxies
 from app.patterns import check_entries
 
 _DATABASE_URL = re.compile(r"postgres(?:ql)?://.+|sqlite:///[^:?][^?]*")
@@ -40,10 +40,10 @@ class PlaceSettings(BaseModel):
         description="`postgresql://user:password@host/name`, or `sqlite:///path`. "
         "Default: `portfolio.db` in the instance folder.",
     )
-    trusted_proxies: str = Field(
-        "",
-        description="Addresses of reverse proxies whose `X-Forwarded-*` headers are believed, "
-        "separated by commas.",
+    trusted_proxies: CommaList = Field(
+        (),
+        description="Addresses or networks of reverse proxies whose `X-Forwarded-*` headers are "
+        "believed, separated by commas: `127.0.0.1`, `172.16.0.0/12`.",
     )
     allow_http: bool = Field(
         default=False,
@@ -63,7 +63,7 @@ class PlaceSettings(BaseModel):
         "CORS_ORIGINS still says whose writes are taken.",
     )
 
-    @field_validator("allowed_hosts", "cors_origins", mode="before")
+    @field_validator("allowed_hosts", "cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -74,6 +74,18 @@ class PlaceSettings(BaseModel):
     @classmethod
     def _safe_origins(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
         return check_entries(entries)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _real_proxies(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        for place, entry in enumerate(entries, 1):
+            if entry != ANYBODY:
+                try:
+                    read_proxies(entry)
+                except ValueError:
+                    sentence = f"TRUSTED_PROXIES: entry {place} is no address and no network."
+                    raise ValueError(sentence) from None
+        return entries
 
     @field_validator("public_url")
     @classmethod

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from app.dependencies import (
     ActorDep,
     AdminUser,
+    CookieSessionDep,
     CurrentUser,
     OptionalUser,
     ResourcesDep,
@@ -101,15 +102,16 @@ async def update_user(
     session: SessionDep,
     resources: ResourcesDep,
     actor: ActorDep,
+    cookie: CookieSessionDep,
 ) -> dict[str, Any]:
     """Change oneself, one field or all; an admin changes whoever `uid` names."""
     if writer is None:
         return await updates.change_password_late(
-            request, session, actor, body=body, resources=resources
+            request, session, actor, body=body, resources=resources, cookie=cookie
         )
     target = await updates.choose_target(writer, body, resources)
     return await updates.update_person(
-        session, actor, target=target, body=body, resources=resources
+        session, actor, target=target, body=body, resources=resources, cookie=cookie
     )
 
 

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from pydantic import SecretStr
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.cookie_sessions import CookieSession
 from app.dependencies import OptionalUser, find_principal
 from app.errors import BadRequest, NotFound, TokenInvalid, UidTaken, Unauthenticated
 from app.incoming import read_bearer, read_session_cookie
@@ -92,6 +93,7 @@ async def update_person(
     target: User,
     body: dict[str, Any],
     resources: Resources,
+    cookie: CookieSession,
 ) -> dict[str, Any]:
     """Change whatever a body names of a person and return them. The caller has read `target`.
 
@@ -112,7 +114,11 @@ async def update_person(
             own_changes = bodies.validate(UserUpdate, wanted)
             await accounts.update_self(session, actor, changes=own_changes)
     if password_hash is not None:
-        await credentials.set_password(session, actor, user_id=user_id, password_hash=password_hash)
+        user = await credentials.set_password(
+            session, actor, user_id=user_id, password_hash=password_hash
+        )
+        if is_self:
+            cookie.remember(user)
     await changes.save_details(session, changes.read_details(body), user_id=user_id)
     if is_self and "uid" in wanted:
         await sessions.end_all_sessions(session, actor, user_id=user_id)
@@ -163,6 +169,7 @@ async def change_password_late(
     *,
     body: dict[str, Any],
     resources: Resources,
+    cookie: CookieSession,
 ) -> dict[str, Any]:
     """Change the password for a session that the same page has just logged out.
 
@@ -181,5 +188,8 @@ async def change_password_late(
     user = await password.find_late_changer(session, actor, claims=claims, now=utc_now(), lock=True)
     user_id = user.id or 0
     own = password.acting_for(actor, user)
-    await credentials.set_password(session, own, user_id=user_id, password_hash=password_hash)
+    user = await credentials.set_password(
+        session, own, user_id=user_id, password_hash=password_hash
+    )
+    cookie.remember(user)
     return people.show_own(await people.find_person(session, user_id=user_id))

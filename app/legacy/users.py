@@ -6,6 +6,7 @@ from typing import Any
 
 from app.dependencies import (
     ActorDep,
+    CookieSessionDep,
     CurrentUser,
     OptionalUser,
     ResourcesDep,
@@ -113,11 +114,12 @@ async def update_user(
     session: SessionDep,
     resources: ResourcesDep,
     actor: ActorDep,
+    cookie: CookieSessionDep,
 ) -> dict[str, Any]:
     """Change oneself, or as an admin anybody, named by `id` or else by `uid`."""
     target = await _find_target(body, viewer, resources)
     return await updates.update_person(
-        session, actor, target=target, body=body, resources=resources
+        session, actor, target=target, body=body, resources=resources, cookie=cookie
     )
 
 

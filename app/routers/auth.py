@@ -236,9 +236,14 @@ async def delete_other_sessions(session: SessionDep, _user: CurrentUser, actor: 
     "/reset", status_code=204, responses=refusals(LinkInvalid, TooManyAttempts, HashingBusy)
 )
 async def reset_password(
-    body: PasswordReset, session: SessionDep, resources: ResourcesDep, actor: ActorDep
+    body: PasswordReset,
+    session: SessionDep,
+    resources: ResourcesDep,
+    actor: ActorDep,
+    cookie: CookieSessionDep,
 ) -> None:
     """Choose a new password with a reset link's token. Every login of the account ends."""
-    await credentials.reset_password(
+    user = await credentials.reset_password(
         session, actor, token=body.token, new=body.new_password, resources=resources
     )
+    cookie.remember(user)

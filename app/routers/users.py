@@ -133,15 +133,17 @@ async def change_password(
     resources: ResourcesDep,
     _viewer: CurrentUser,
     actor: ActorDep,
+    cookie: CookieSessionDep,
 ) -> None:
     """Change one's own password. All other logins end; this one stays."""
-    await credentials.change_password(
+    user = await credentials.change_password(
         session,
         actor,
         current=body.current_password,
         new=body.new_password,
         resources=resources,
     )
+    cookie.remember(user)
 
 
 @router.delete(

@@ -69,7 +69,14 @@ async def authenticate(
     query = select(User).where(User.uid_folded == fold(uid))
     async with resources.database.transaction(read_only=True) as session:
         user = (await session.exec(query)).one_or_none()
-    attempt = throttling.login_attempt(resources, actor, uid=uid, device=None)
+    device = resources.devices.find(
+        actor.marks,
+        # Of an account that is not there, no browser has a mark.
+        public_id=user.public_id if user is not None else "",
+        epoch=user.auth_epoch if user is not None else 0,
+        now=utc_now(),
+    )
+    attempt = throttling.login_attempt(resources, actor, uid=uid, device=device)
     await attempt.check()
     known_hash = user.password_hash if user is not None else None
     is_match, stronger = await resources.hasher.verify(
@@ -125,8 +132,8 @@ async def change_password(
     current: SecretStr,
     new: SecretStr,
     resources: Resources,
-) -> None:
-    """Replace one's password, end all other sessions, keep the current one.
+) -> User:
+    """Replace one's password, end all other sessions, keep the current one; return the account.
 
     Raises:
         WrongPassword: the current one is not right, or was just changed elsewhere.
@@ -140,15 +147,16 @@ async def change_password(
     if fresh is None or fresh.password_hash != user.password_hash:
         raise WrongPassword
     await _replace_password(session, actor, fresh, new_hash)
+    return fresh
 
 
 async def set_password(
     session: AsyncSession, actor: Actor, *, user_id: int, password_hash: str
-) -> None:
+) -> User:
     """Give oneself, or as an admin anybody, a new password without being asked for the old one.
 
-    All sessions of the account end but the actor's own. `password_hash` is what `hash_new_password`
-    returned.
+    Returns the account. All its sessions end but the actor's own. `password_hash` is what
+    `hash_new_password` returned.
 
     Raises:
         AdminRequired: it is somebody else's account, and the actor is no admin.
@@ -160,6 +168,7 @@ async def set_password(
     if user is None:
         raise UserNotFound
     await _replace_password(session, actor, user, password_hash)
+    return user
 
 
 async def _replace_password(

@@ -157,7 +157,8 @@ class TestLogin:
                 "message": "Authentication for ada successful",
                 "user": {"uid": "ada", "name": "Ada Lovelace", "role": "User", "class": ["CSA"]},
             }
-            assert len(answer.headers.get_list("Set-Cookie")) == 1
+            names = [line.partition("=")[0] for line in answer.headers.get_list("Set-Cookie")]
+            assert names == ["portfolio_session", "portfolio_device"]
             assert (await replay_bearer(app, token, "/api/id")).json()["uid"] == "ada"
 
     async def test_takes_a_uid_in_any_case_and_ignores_the_rest(self, app: FastAPI) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from app.cookies import CookieProfile
+from app.cookies import DEVICE_COOKIE_NAME, CookieProfile
 from app.models import utc_now
 from app.resources import Resources
 from app.tokens import Purpose
@@ -132,7 +132,10 @@ class TestCookieAttributes:
         async with visitor(app, base_url=row.base_url, headers=row.headers) as client:
             answer = await client.post(LOGIN_PATH, json=LOGIN)
             assert answer.status_code == 200, answer.text
-            name, _, rest = answer.headers["Set-Cookie"].partition("=")
+            session_cookie, device_cookie = answer.headers.get_list("Set-Cookie")
+            assert device_cookie.startswith(row.cookie.replace("session", "device="))
+            assert device_cookie.endswith(f"; Path=/; HttpOnly; {row.attributes}")
+            name, _, rest = session_cookie.partition("=")
             token, _, attributes = rest.partition("; ")
             assert name == row.cookie
             assert attributes == f"Max-Age={WEEK}; Path=/; HttpOnly; {row.attributes}"
@@ -283,7 +286,8 @@ class TestRenewal:
         token, _ = await self._aged(people, resources, age=4, left=3)
         async with visitor(app, headers={"Cookie": f"{COOKIE}={token}"}) as client:
             answer = await client.post("/api/v1/auth/login", json=LOGIN)
-        assert len(answer.headers.get_list("Set-Cookie")) == 1
+        names = [line.partition("=")[0] for line in answer.headers.get_list("Set-Cookie")]
+        assert names == [COOKIE, DEVICE_COOKIE_NAME]
 
     async def test_a_log_out_clears_it_all_the_same(
         self, people: People, app: FastAPI, resources: Resources

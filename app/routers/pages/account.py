@@ -76,7 +76,12 @@ async def save_profile(
 
 @router.post("/password")
 async def change_password(
-    request: Request, form: FormDep, resources: ResourcesDep, actor: ActorDep, viewer: PageUser
+    request: Request,
+    form: FormDep,
+    resources: ResourcesDep,
+    actor: ActorDep,
+    viewer: PageUser,
+    cookie: CookieSessionDep,
 ) -> Response:
     """Change the password; all other logins end."""
     wanted, form = form.check(PasswordChange)
@@ -84,13 +89,14 @@ async def change_password(
         return await show(request, resources, actor, viewer, refusal=FieldsRefused(), password=form)
     try:
         async with resources.database.transaction() as session:
-            await credentials.change_password(
+            user = await credentials.change_password(
                 session,
                 actor,
                 current=wanted.current_password,
                 new=wanted.new_password,
                 resources=resources,
             )
+        cookie.remember(user)
     except AppError as error:
         return await show(
             request, resources, actor, viewer, refusal=error, password=form.refused(error)

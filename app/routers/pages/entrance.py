@@ -189,6 +189,7 @@ async def reset_password(
     form: FormDep,
     resources: ResourcesDep,
     actor: ActorDep,
+    cookie: CookieSessionDep,
 ) -> Response:
     """Set the new password; the person then logs in with it."""
     wanted, form = form.check(PasswordReset)
@@ -198,9 +199,10 @@ async def reset_password(
         return page(request, "reset.html", status=422, form=form, done="")
     try:
         async with resources.database.transaction() as session:
-            await credentials.reset_password(
+            user = await credentials.reset_password(
                 session, actor, token=wanted.token, new=wanted.new_password, resources=resources
             )
+        cookie.remember(user)
     except LinkInvalid:
         raise
     except AppError as error:

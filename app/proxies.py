@@ -1,0 +1,96 @@
+"""Reverse proxies: whom a request comes from, when a proxy in front of the server says so.
+
+`X-Forwarded-For` is a list to which each proxy adds at the end whom it heard from; anybody can send
+one with anything in it. So it is read from the end, and only as far as proxies that are trusted
+wrote it: the first address that is none of theirs is the visitor's.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.hosts import ANYBODY, read_address, read_proxies
+from app.incoming import Forwarding
+
+# More proxies than anybody puts in a row.
+_MAX_HOPS = 20
+_MAX_LENGTH = 4096
+
+
+class TrustedProxies:
+    """Puts the visitor's address and scheme in place of a trusted proxy's own."""
+
+    def __init__(self, app: ASGIApp, *, trusted: Iterable[str]) -> None:
+        self.app = app
+        entries = tuple(trusted)
+        self._trusts_all = ANYBODY in entries
+        self._networks = [read_proxies(entry) for entry in entries if entry != ANYBODY]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope = {**scope, **self._look_behind(scope)}
+        await self.app(scope, receive, send)
+
+    def _look_behind(self, scope: Scope) -> Scope:
+        headers = Headers(scope=scope)
+        told = ",".join(headers.getlist("x-forwarded-for"))
+        state = {**scope.get("state", {}), "forwarding": Forwarding.ABSENT}
+        if told.strip(", "):
+            state["forwarding"] = Forwarding.IGNORED
+        host, _ = scope.get("client") or ("", 0)
+        if not self._is_trusted(host):
+            return {"state": state}
+        found: Scope = {"state": state}
+        schemes = headers.getlist("x-forwarded-proto")
+        if len(schemes) == 1 and schemes[0] in {"http", "https"}:
+            found["scheme"] = schemes[0]
+        visitor = self._find_visitor(told)
+        if visitor is not None:
+            state["forwarding"] = Forwarding.BELIEVED
+            found["client"] = (visitor, 0)
+        return found
+
+    def _find_visitor(self, told: str) -> str | None:
+        """Return whom the outermost trusted proxy heard from; None if it does not say."""
+        visitor = None
+        for address in _read_from_the_end(told):
+            visitor = address
+            if not self._is_trusted(address):
+                break
+        return visitor
+
+    def _is_trusted(self, host: str) -> bool:
+        address = read_address(host)
+        if address is None or self._trusts_all:
+            # A proxy on the same machine may come by a socket that has no address.
+            return self._trusts_all
+        found = ipaddress.ip_address(address)
+        return any(found in network for network in self._networks)
+
+
+def _read_from_the_end(told: str) -> Iterator[str]:
+    """Yield the addresses of a list, the last one first, as far as it is one.
+
+    What stands before something that is no address was written by nobody who is trusted.
+    """
+    for entry in reversed(told[-_MAX_LENGTH:].rsplit(",", _MAX_HOPS)[-_MAX_HOPS:]):
+        if entry.strip():
+            address = read_address(_without_port(entry.strip()))
+            if address is None:
+                return
+            yield address
+
+
+def _without_port(entry: str) -> str:
+    if entry.startswith("["):
+        host, bracket, port = entry[1:].partition("]")
+        return host if bracket and (not port or _is_port(port)) else ""
+    host, colon, port = entry.rpartition(":")
+    return host if ":" not in host and colon and _is_port(f":{port}") else entry
+
+
+def _is_port(text: str) -> bool:
+    digits = text.removeprefix(":")
+    return text.startswith(":") and digits.isascii() and digits.isdigit() and len(digits) <= 5  # noqa: PLR2004
