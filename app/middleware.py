@@ -113,11 +113,13 @@ class RequestContext:
             response = await self._respond(Request(inner, receive), error)
             await response(inner, receive, send_wrapper)
         finally:
-            elapsed = round((time.perf_counter() - started) * 1000, 1)
+            said: dict[str, Any] = {"status": status}
+            said["ms"] = round((time.perf_counter() - started) * 1000, 1)
+            if state.get("principal") is not None:
+                # A random id, so that a log alone tells nobody's name.
+                said["user"] = state["principal"].public_id
             # The path alone: a query may hold a one-time secret.
-            access_log.info(
-                "%s %s", scope["method"], scope["path"], extra={"status": status, "ms": elapsed}
-            )
+            access_log.info("%s %s", scope["method"], scope["path"], extra=said)
             request_id.reset(token)
 
 

@@ -146,6 +146,16 @@ class TestLog:
         assert entry["ms"] >= 0
         assert entry["request_id"] == answer.headers["X-Request-ID"]
 
+    async def test_who_was_refused(self, people: People, log_lines: StringIO) -> None:
+        user = await people.create("ada")
+        ada = await people.log_in("ada")
+        assert (await ada.get("/api/v1/users/me")).status_code == 200
+        assert (await ada.post("/api/v1/users/bob/reset")).status_code == 403
+        login, own, refused = _entries(log_lines)
+        assert "user" not in login
+        assert (own["status"], own["user"]) == (200, user.public_id)
+        assert (refused["status"], refused["user"]) == (403, user.public_id)
+
     async def test_a_crash_is_told_with_its_stack(
         self, client: httpx.AsyncClient, app: FastAPI, log_lines: StringIO
     ) -> None:
