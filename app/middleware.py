@@ -113,10 +113,7 @@ class RequestContext:
             response = await self._respond(Request(inner, receive), error)
             await response(inner, receive, send_wrapper)
         finally:
-            elapsed = round((time.perf_counter() - started) * 1000, 1)
-            said = {"status": status, "ms": elapsed, **_who(state)}
-            # The path alone: a query may hold a one-time secret.
-            access_log.info("%s %s", scope["method"], scope["path"], extra=said)
+            _log(scope, status, time.perf_counter() - started)
             request_id.reset(token)
 
 
@@ -130,10 +127,14 @@ def _normalise(scope: Scope) -> Scope:
     }
 
 
-def _who(state: Mapping[str, Any]) -> dict[str, str]:
-    """Return who asked, by a random id: a log alone tells nobody's name."""
-    principal = state.get("principal")
-    return {} if principal is None else {"user": principal.public_id}
+def _log(scope: Scope, status: int, seconds: float) -> None:
+    said: dict[str, Any] = {"status": status, "ms": round(seconds * 1000, 1)}
+    principal = scope["state"].get("principal")
+    if principal is not None:
+        # A random id: a log alone tells nobody's name.
+        said["user"] = principal.public_id
+    # The path alone: a query may hold a one-time secret.
+    access_log.info("%s %s", scope["method"], scope["path"], extra=said)
 
 
 def _choose_id(scope: Scope) -> str:
