@@ -33,6 +33,7 @@ from app.middleware import SAFE_METHODS
 from app.models import SessionKind, utc_now
 from app.principals import Actor, Principal, load_principal
 from app.resources import Resources
+from app.schemas import Digits, Storable
 from app.services import sessions
 from app.tokens import Purpose
 
@@ -207,9 +208,12 @@ async def _actor(request: Request, principal: OptionalUser) -> Actor:
 
 ActorDep = Annotated[Actor, Depends(_actor)]
 
-SearchText = Annotated[str, Query(max_length=100, description="Part of a name or uid.")]
-Cursor = Annotated[str | None, Query(max_length=200, description="The `next` of an earlier page.")]
-PageSize = Annotated[int, Query(ge=1, le=100, description="How many items at most.")]
+SearchText = Annotated[str, Query(max_length=100, description="Part of a name or uid."), Storable]
+Cursor = Annotated[
+    Annotated[str, Storable] | None,
+    Query(max_length=200, description="The `next` of an earlier page."),
+]
+PageSize = Annotated[int, Query(ge=1, le=100, description="How many items at most."), Digits]
 
 
 async def _cookie_user(request: Request) -> Principal | None:

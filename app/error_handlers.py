@@ -22,6 +22,7 @@ from app.errors import AppError, FieldError, FieldsRefused, MethodNotAllowed, Pa
 from app.incoming import wants_html
 from app.observability import request_id
 from app.rendering import page
+from app.strict_json import NOWHERE
 
 log = logging.getLogger("portfolio.error")
 
@@ -128,7 +129,7 @@ def _from_validation(found: Sequence[Any], request: Request) -> AppError:
     """Turn pydantic's findings into ours, without the input they carry."""
     kinds = {item["type"] for item in found}
     if "json_invalid" in kinds:
-        return errors.MalformedBody("The body is not valid JSON.")
+        return _not_json(found[0])
     is_whole_body = any(tuple(item["loc"]) == ("body",) for item in found)
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if _takes_form(request):
@@ -138,6 +139,12 @@ def _from_validation(found: Sequence[Any], request: Request) -> AppError:
         return errors.UnsupportedBody("Send JSON with Content-Type: application/json.")
     fields = [describe(item) for item in found[:_MAX_FIELDS]]
     return FieldsRefused(*fields, detail="Some fields are not valid.")
+
+
+def _not_json(item: Any) -> AppError:
+    place, reason = item["loc"][-1], item["ctx"]["error"]
+    where = "" if place == NOWHERE else f" at character {place}"
+    return errors.MalformedBody(f"The body is not valid JSON: {reason}{where}.")
 
 
 def _takes_form(request: Request) -> bool:

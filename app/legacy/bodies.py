@@ -4,8 +4,6 @@ A field that cannot be used counts as not sent, exactly where `contract` pages r
 malformed birth date, a year or an id as text); what must be there is asked for by the route.
 """
 
-import json
-import math
 from datetime import date
 from typing import Annotated, Any, TypeVar
 
@@ -15,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from app.error_handlers import describe
 from app.errors import FieldsRefused, MalformedBody, UnsupportedBody
 from app.schemas import storable
+from app.strict_json import loads
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -46,21 +45,9 @@ def parse(raw: bytes) -> Any:
         MalformedBody: this is none.
     """
     try:
-        return json.loads(raw.decode(), parse_constant=_refuse, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
+        return loads(raw)
+    except ValueError as error:
         raise MalformedBody("The body is not valid JSON.") from error
-
-
-def _refuse(name: str) -> None:
-    """Refuse `NaN` and `Infinity`, which Python reads and RFC 8259 does not know."""
-    raise ValueError(name)
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    if not math.isfinite(value):
-        raise ValueError(digits)
-    return value
 
 
 # Whatever JSON was sent; None for an empty body.

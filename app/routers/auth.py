@@ -26,6 +26,7 @@ from app.errors import (
     TooManyAttempts,
     Unauthenticated,
 )
+from app.json_bodies import StrictRoute
 from app.models import SessionKind, User, UserSession, utc_now
 from app.openapi import refusals
 from app.resources import Resources
@@ -43,7 +44,7 @@ from app.schemas import (
 from app.services import credentials, sessions, throttling
 from app.tokens import Purpose
 
-router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
+router = APIRouter(prefix="/api/v1/auth", tags=["auth"], route_class=StrictRoute)
 
 LOGIN_REFUSALS = (LoginFailed, TooManyAttempts, HashingBusy)
 

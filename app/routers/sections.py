@@ -16,6 +16,7 @@ from app.errors import (
     Unauthenticated,
     UserNotFound,
 )
+from app.json_bodies import StrictRoute
 from app.models import Section, utc_now
 from app.openapi import refusals
 from app.quotas import CreationQuota
@@ -30,7 +31,7 @@ from app.schemas import (
 )
 from app.services import sections
 
-router = APIRouter(prefix="/api/v1", tags=["sections"])
+router = APIRouter(prefix="/api/v1", tags=["sections"], route_class=StrictRoute)
 
 READ = (Unauthenticated, TokenInvalid)
 

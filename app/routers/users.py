@@ -32,6 +32,7 @@ from app.errors import (
     UserNotFound,
     WrongPassword,
 )
+from app.json_bodies import StrictRoute
 from app.models import User
 from app.openapi import refusals
 from app.pictures import MAX_BYTES
@@ -51,7 +52,7 @@ from app.schemas import (
 from app.services import accounts, credentials, pictures
 from app.uploads import PictureBody
 
-router = APIRouter(prefix="/api/v1/users", tags=["users"])
+router = APIRouter(prefix="/api/v1/users", tags=["users"], route_class=StrictRoute)
 
 READ = (Unauthenticated, TokenInvalid)
 PICTURE_BODY = {

@@ -3,9 +3,18 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field
 
-from app.schemas.fields import Email, LoginName, Name, OneTimeToken, Password, RoleName, Uid
+from app.schemas.fields import (
+    Email,
+    LoginName,
+    Name,
+    OneTimeToken,
+    Password,
+    RefreshToken,
+    RoleName,
+    Uid,
+)
 from app.schemas.wire import PublicModel, WireModel
 
 
@@ -57,9 +66,7 @@ class PasswordReset(WireModel):
 
 
 class RefreshRequest(WireModel):
-    refresh_token: SecretStr = Field(
-        min_length=1, max_length=200, examples=["prt_Zk3vJx9q0aQbT1uE.0.…"]
-    )
+    refresh_token: RefreshToken = Field(examples=["prt_Zk3vJx9q0aQbT1uE.0.…"])
 
 
 class UserPublic(PublicModel):

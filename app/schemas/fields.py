@@ -118,6 +118,11 @@ def _check_storable(text: str) -> str:
     return text
 
 
+def _check_secret(secret: SecretStr) -> SecretStr:
+    _check_storable(secret.get_secret_value())
+    return secret
+
+
 def _check_page_url(url: str) -> str:
     try:
         parts = urlsplit(url)
@@ -153,6 +158,13 @@ def _check_parts(value: Any, deepest: int) -> None:
             _check_parts(part, deepest - 1)
 
 
+def _check_digits(value: Any) -> Any:
+    # As text pydantic takes `1.0`, `1_0`, `+1` and digits of other scripts as well.
+    if isinstance(value, str) and not re.fullmatch(r"[0-9]{1,10}", value):
+        raise PydanticCustomError("int_parsing", "This must be a whole number.")
+    return value
+
+
 def _empty_is_none(value: Any) -> Any:
     return None if value == "" else value
 
@@ -173,12 +185,19 @@ Email = Annotated[
     AfterValidator(_check_email),
 ]
 Password = Annotated[SecretStr, AfterValidator(_check_password)]
-# What somebody types to find themselves: bounded, not judged, so that odd old names can log in.
-LoginName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_UID)]
-OneTimeToken = Annotated[SecretStr, Field(min_length=1, max_length=100)]
-RoleName = Literal["user", "teacher", "admin"]
 # Text of any kind that both databases can hold.
 Storable = AfterValidator(_check_storable)
+# What somebody types to find themselves: bounded, not judged, so that odd old names can log in.
+LoginName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_UID), Storable]
+OneTimeToken = Annotated[
+    SecretStr, Field(min_length=1, max_length=100), AfterValidator(_check_secret)
+]
+RefreshToken = Annotated[
+    SecretStr, Field(min_length=1, max_length=200), AfterValidator(_check_secret)
+]
+# A number that arrives as text, as in a query: written in digits.
+Digits = BeforeValidator(_check_digits)
+RoleName = Literal["user", "teacher", "admin"]
 # Any JSON that is short, not deep, and can be kept by both databases.
 PlainJSON = AfterValidator(_check_json)
 PageURL = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_check_page_url)]

@@ -34,7 +34,7 @@ class TestLogin:
         for body in [
             {"uid": "ada", "password": "not her password"},
             {"uid": "nobody", "password": PASSWORD},
-            {"uid": "a\u0000da", "password": PASSWORD},
+            {"uid": "a\u202eda", "password": PASSWORD},
         ]:
             answer = await client.post(LOGIN_PATH, json=body)
             assert answer.status_code == 401, body
