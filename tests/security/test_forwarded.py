@@ -30,9 +30,7 @@ async def look(
     headers = [(b"x-forwarded-for", text.encode("latin-1")) for text in told]
     headers += [(b"x-forwarded-proto", scheme.encode())] if scheme else []
     client = None if peer is None else (peer, 50000)
-    scope: dict[str, Any] = {
-        "type": "http", "scheme": "http", "client": client, "headers": headers
-    }
+    scope: dict[str, Any] = {"type": "http", "scheme": "http", "client": client, "headers": headers}
     middleware: Any = TrustedProxies(application, trusted=trusted)
     await middleware(scope, None, None)
     return seen[0]
