@@ -4,8 +4,6 @@ What comes of such a meeting by chance is tested in tests/security/test_races.py
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 from sqlalchemy import text
@@ -41,12 +39,12 @@ async def wait_for(resources: Resources, count: int) -> None:
                     return
 
 
-@asynccontextmanager
-async def holding(resources: Resources, user: User) -> AsyncIterator[None]:
-    """Hold an account, as whoever changes something about it does."""
+async def hold(resources: Resources, user: User, *, held: asyncio.Event, go: asyncio.Event) -> None:
+    """Hold an account until told to go on, as whoever changes something about it does."""
     async with resources.database.transaction() as session:
         await session.exec(select(User.id).where(User.id == user.id).with_for_update())
-        yield
+        held.set()
+        await go.wait()
 
 
 @pytest.mark.parametrize("engine", ["postgresql"])
@@ -58,29 +56,19 @@ async def test_one_who_was_an_admin_a_moment_ago(resources: Resources) -> None:
     """
     one = await store(resources, make_user("one", role=Role.ADMIN))
     other = await store(resources, make_user("other", role=Role.ADMIN))
-    go = asyncio.Event()
-    held = asyncio.Event()
-
-    async def hold() -> None:
-        async with holding(resources, one):
-            held.set()
-            await go.wait()
-
-    async with asyncio.TaskGroup() as tasks:
-        async with resources.database.transaction() as session:
-            demoted = update(User).where(col(User.id) == one.id).values(role=Role.USER)
-            await session.exec(demoted)
-            tasks.create_task(hold())
-            await wait_for(resources, 1)
-            demotion = UserAdminUpdate(role="user")
-            looked_before = asyncio.create_task(change(resources, "other", demotion))
-            await wait_for(resources, 2)
-        await held.wait()
-        disabled = UserAdminUpdate(is_active=False)
-        looked_after = asyncio.create_task(change(resources, "one", disabled))
+    held, go = asyncio.Event(), asyncio.Event()
+    async with resources.database.transaction() as session:
+        await session.exec(update(User).where(col(User.id) == one.id).values(role=Role.USER))
+        holder = asyncio.create_task(hold(resources, one, held=held, go=go))
+        await wait_for(resources, 1)
+        demotion = change(resources, "other", UserAdminUpdate(role="user"))
+        looked_before = asyncio.create_task(demotion)
         await wait_for(resources, 2)
-        go.set()
-        found = await asyncio.gather(looked_before, looked_after, return_exceptions=True)
+    await held.wait()
+    looked_after = asyncio.create_task(change(resources, "one", UserAdminUpdate(is_active=False)))
+    await wait_for(resources, 2)
+    go.set()
+    found = await asyncio.gather(looked_before, looked_after, holder, return_exceptions=True)
     assert isinstance(found[0], LastAdmin)
     assert isinstance(found[1], User)
     assert (await must(resources, other)).role is Role.ADMIN
