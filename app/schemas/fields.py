@@ -6,6 +6,7 @@ The JSON API, the forms of the pages, the commands and the old wire check agains
 import json
 import re
 import unicodedata
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -32,12 +33,15 @@ _EMAIL = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
     r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+"
 )
-# Cc, Cf, Cs, Co, Cn: controls, bidi and invisible marks, surrogates, unassigned.
-# The two joiners are letters' business in Persian and in Indic scripts.
-_JOINERS = "\u200c\u200d"
 # Invisible, yet letters, marks or symbols to Unicode: fillers of Hangul and Khmer, a blank of
-# Braille, the grapheme joiner.
-_BLANKS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+# Braille, the grapheme joiner, a note without a head, variation selectors.
+_BLANKS = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\U0001d159"
+) | frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+# Two joiners are letters' business in Persian, in Indic scripts and in emoji, and nobody sees them
+# in the scripts that Unicode lists before Hebrew. A selector makes a symbol an emoji.
+_JOINERS, _FIRST_JOINED = "\u200c\u200d", "\u0590"
+_AS_EMOJI = "\ufe0f"
 # As wide as the columns that keep a name and its folded form.
 _MAX_NAME, _MAX_FOLDED_NAME = 100, 300
 _MAX_ABBREVIATION = 32
@@ -66,10 +70,22 @@ def _check_uid(uid: str) -> str:
     return uid
 
 
+def _is_unseen(char: str) -> bool:
+    """Whether nothing is to be seen of a character, or it changes how others are shown."""
+    # Cc, Cf, Cs, Co, Cn: controls, bidi and invisible marks, surrogates, private, unassigned.
+    return unicodedata.category(char)[0] == "C" or char in _BLANKS
+
+
+def _is_at_home(char: str, before: str) -> bool:
+    """Whether such a character belongs behind another."""
+    if char in _JOINERS:
+        return before >= _FIRST_JOINED
+    return char == _AS_EMOJI and unicodedata.category(before) == "So"
+
+
 def _check_name(name: str) -> str:
-    for char in name:
-        is_control = unicodedata.category(char)[0] == "C" and char not in _JOINERS
-        if is_control or char in _BLANKS:
+    for before, char in pairwise(f" {name}"):
+        if _is_unseen(char) and not _is_at_home(char, before):
             raise PydanticCustomError(
                 "name_characters", "A name has no control or invisible characters."
             )
