@@ -10,7 +10,8 @@ from collections import deque
 from app.departures import receiving, wait_for_departure
 from app.errors import HashingBusy
 
-# The weight of the latest piece of work in the average of how long one takes.
+# The weight of the latest piece of work in the average of how long one takes. It begins at nothing:
+# one slow piece after a start must not send people away.
 _LATEST = 0.1
 
 
@@ -36,12 +37,15 @@ class Turns:
     async def wait(self) -> None:
         """Wait for a turn. Whoever got one gives it back.
 
+        Whoever gets none is told to come again when half of the queue has gone: by then there is
+        room, and work is still left to do.
+
         Raises:
             HashingBusy: the queue is full or too slow, or nobody is there any more to wait.
         """
         present = self._at_once - self._free + len(self._queue)
         if present >= self._places or self.estimate > self._patience:
-            raise HashingBusy(retry_after=self.estimate)
+            raise HashingBusy(retry_after=self.estimate / 2)
         if self._free:
             self._free -= 1
             return
@@ -54,7 +58,7 @@ class Turns:
             raise
         if not ticket.done():
             self._leave(ticket)
-            raise HashingBusy(retry_after=self.estimate)
+            raise HashingBusy(retry_after=self.estimate / 2)
 
     async def _stand(self, ticket: asyncio.Future[None]) -> None:
         """Return when it is a ticket's turn, when patience ends, or when nobody is there."""
@@ -83,8 +87,7 @@ class Turns:
     def give_back(self, took: float | None = None) -> None:
         """End a turn, of which the work took so many seconds, and begin the next."""
         if took is not None:
-            weight = _LATEST if self._average else 1.0
-            self._average += (took - self._average) * weight
+            self._average += (took - self._average) * _LATEST
         if self._queue:
             self._queue.popleft().set_result(None)
         else:

@@ -220,7 +220,15 @@ class TestSameWork:
 @ONE_ENGINE
 @pytest.mark.parametrize(
     "settings_changes",
-    [{"login_attempts": 1, "login_attempts_per_account": 1, "login_attempts_per_address": 1}],
+    [
+        {
+            "login_attempts": 1,
+            "login_attempts_per_account": 1,
+            "login_attempts_per_address": 1,
+            "hash_queue": 4,
+            "hash_deadline_seconds": 60,
+        }
+    ],
     ids=["one try"],
 )
 class TestNotTried:
