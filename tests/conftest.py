@@ -14,8 +14,10 @@ from typing import Any
 
 import asyncpg
 import httpx
+import hypothesis
 import pytest
 from fastapi import FastAPI
+from hypothesis.configuration import set_hypothesis_home_dir
 from sqlmodel import SQLModel
 
 from app import migrations
@@ -30,6 +32,23 @@ from tests.people import People
 IS_CI = os.environ.get("CI") == "true"  # noqa: TID251  (not a setting of the application)
 BASE_URL = "http://localhost:8086"
 _TEMPLATE, _DATABASE = "template_migrated", "test"
+
+# The same examples in every run, so that a test fails for what was changed; `make fuzz` takes the
+# other profile, which looks for what nobody thought of and prints how to see it again.
+set_hypothesis_home_dir(Path(__file__).parents[1] / ".pytest_cache" / "hypothesis")
+_SLOW = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture]
+hypothesis.settings.register_profile(
+    "ci", derandomize=True, database=None, deadline=None, suppress_health_check=_SLOW
+)
+hypothesis.settings.register_profile(
+    "fuzz",
+    max_examples=20_000,
+    database=None,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=_SLOW,
+)
+hypothesis.settings.load_profile("ci")
 
 
 loopback.stay_here()

@@ -1,5 +1,6 @@
 """The OpenAPI document: valid, stable, complete, and true to what the API does."""
 
+import re
 from typing import Any
 
 import httpx
@@ -60,6 +61,12 @@ OPEN_TO_ALL = {
     "system-get_health",
     "system-get_readiness",
 }
+OLD_AND_OPEN_TO_ALL = {
+    *("POST /api/authenticate", "DELETE /api/authenticate", "POST /api/user"),
+    *("POST /api/users/authenticate", "DELETE /api/users/authenticate", "POST /api/users"),
+    *("POST /api/user/guest", "GET /api/section", "GET /api/groups", "GET /api/channels"),
+    "GET /api/posts",
+}
 
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda found: found.id)
 
@@ -111,6 +118,23 @@ class TestDocument:
         assert "HTTPValidationError" not in str(describe_api())
 
     @ONE_ENGINE
+    def test_old_addresses_say_which_need_a_login(self) -> None:
+        found = {f"{old.method} {old.path}" for old in LEGACY_OPERATIONS if not old.needs_login}
+        assert found == OLD_AND_OPEN_TO_ALL
+
+    def test_the_old_log_out_answers_text(self) -> None:
+        paths = describe_api()["paths"]
+        for path in ("/api/authenticate", "/api/users/authenticate"):
+            assert [*paths[path]["delete"]["responses"]["200"]["content"]] == ["text/plain"]
+
+    def test_bounds_that_no_schema_would_know(self) -> None:
+        fields = describe_api()["components"]["schemas"]["UserCreate"]["properties"]
+        assert (fields["password"]["minLength"], fields["password"]["maxLength"]) == (1, 1024)
+        assert re.fullmatch(fields["uid"]["pattern"], "ada.l-1_0")
+        assert not re.search(fields["uid"]["pattern"], "ada.")
+        address = fields["email"]["anyOf"][0]["pattern"]
+        assert [bool(re.search(address, text)) for text in ("a@b.org", "", "a@b")] == [1, 1, 0]
+
     async def test_is_served(self, client: httpx.AsyncClient) -> None:
         answer = await client.get("/openapi.json")
         assert answer.status_code == 200

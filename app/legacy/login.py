@@ -39,13 +39,14 @@ TOKEN_LIFE = timedelta(hours=12)
 _EXAMPLE = {"uid": "ada", "password": "correct horse battery"}
 
 
-@router.both("POST", "/api/authenticate", refuses=(401, 429, 503), takes=_EXAMPLE)
+@router.both("POST", "/api/authenticate", refuses=(401, 429, 503), takes=_EXAMPLE, is_open=True)
 @router.both(
     "POST",
     "/api/users/authenticate",
     name="authenticate_2023",
     refuses=(401, 429, 503),
     takes=_EXAMPLE,
+    is_open=True,
 )
 async def authenticate(
     body: BodyDep,
@@ -89,8 +90,14 @@ async def authenticate(
     }
 
 
-@router.both("DELETE", "/api/authenticate")
-@router.both("DELETE", "/api/users/authenticate", name="end_authentication_2023")
+@router.both("DELETE", "/api/authenticate", is_open=True, response_class=PlainTextResponse)
+@router.both(
+    "DELETE",
+    "/api/users/authenticate",
+    name="end_authentication_2023",
+    is_open=True,
+    response_class=PlainTextResponse,
+)
 async def end_authentication(
     request: Request,
     session: SessionDep,

@@ -27,23 +27,28 @@ class LegacyRouter(APIRouter):
         *,
         refuses: tuple[int, ...] = (),
         takes: dict[str, Any] | None = None,
+        is_open: bool = False,
         **options: Any,
     ) -> Callable[[F], F]:
         """Add a route at `path` and at `path/`; only the first is documented.
 
         `refuses` are its statuses besides 200 and those of every old address; `takes` is an example
-        of the body, for the document.
+        of the body, and `is_open` says that it takes a request without a login, for the document.
         """
         options.setdefault("responses", refusals(*refuses))
+        extra: dict[str, Any] = {"security": [{}]} if is_open else {}
         if takes is not None:
             content = {"application/json": {"schema": {"type": "object"}, "example": takes}}
-            options["openapi_extra"] = {"requestBody": {"content": content}}
+            extra["requestBody"] = {"required": True, "content": content}
 
         def add(function: F) -> F:
-            self.add_api_route(path, function, methods=[method], **options)
-            self.add_api_route(
-                f"{path}/", function, methods=[method], **{**options, "include_in_schema": False}
-            )
+            for spelling, hidden in ((path, {}), (f"{path}/", {"include_in_schema": False})):
+                self.add_api_route(
+                    spelling,
+                    function,
+                    methods=[method],
+                    **{"openapi_extra": extra, **options, **hidden},
+                )
             return function
 
         return add

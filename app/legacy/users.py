@@ -38,7 +38,7 @@ async def list_users(session: SessionDep, viewer: CurrentUser) -> list[dict[str,
     ]
 
 
-@router.both("POST", "/api/users", refuses=(401, 429, 503), takes=_NEW)
+@router.both("POST", "/api/users", refuses=(401, 429, 503), takes=_NEW, is_open=True)
 async def create_users(
     body: BodyDep,
     session: SessionDep,

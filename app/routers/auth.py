@@ -56,7 +56,8 @@ class PasswordGrant(BaseModel):
 
     username: LoginName = Field(examples=["ada"])
     password: Password = Field(examples=["correct horse battery"])
-    grant_type: Annotated[str, Field(pattern="^password$")] = "password"
+    # A field without a value counts as left out (RFC 6749, section 3.2).
+    grant_type: Annotated[str, Field(pattern="^(password)?$")] = "password"
     scope: str = ""
     client_id: str | None = None
     client_secret: SecretStr | None = None
@@ -67,7 +68,7 @@ class Revocation(BaseModel):
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    token: SecretStr = Field(max_length=4096, examples=["prt_Zk3vJx9q0aQbT1uE.0.…"])
+    token: SecretStr = Field(min_length=1, max_length=4096, examples=["prt_Zk3vJx9q0aQbT1uE.0.…"])
     token_type_hint: str | None = None
 
 

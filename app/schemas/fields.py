@@ -186,7 +186,10 @@ def _empty_is_none(value: Any) -> Any:
 
 
 Uid = Annotated[
-    str, StringConstraints(min_length=2, max_length=MAX_UID), AfterValidator(_check_uid)
+    str,
+    StringConstraints(min_length=2, max_length=MAX_UID),
+    Field(json_schema_extra={"pattern": f"^(?:{_UID.pattern})$"}),
+    AfterValidator(_check_uid),
 ]
 Name = Annotated[str, StringConstraints(max_length=_MAX_NAME), AfterValidator(_check_name)]
 # What a section is called in addresses and lists: `CSA`.
@@ -196,11 +199,22 @@ Abbreviation = Annotated[
 # The year in which somebody belongs to a section: that of its summer.
 Year = Annotated[int, Field(ge=1900, le=2999)]
 Email = Annotated[
-    Annotated[str, StringConstraints(max_length=254)] | None,
+    Annotated[
+        str,
+        StringConstraints(max_length=254),
+        # With nothing at all: that takes an address away.
+        Field(json_schema_extra={"pattern": f"^(?:{_EMAIL.pattern})?$"}),
+    ]
+    | None,
     BeforeValidator(_empty_is_none),
     AfterValidator(_check_email),
 ]
-Password = Annotated[SecretStr, AfterValidator(_check_password)]
+# The bound is one of bytes, which a schema cannot say; so many characters are too many in any case.
+Password = Annotated[
+    SecretStr,
+    Field(json_schema_extra={"minLength": 1, "maxLength": MAX_PASSWORD_BYTES}),
+    AfterValidator(_check_password),
+]
 # Text of any kind that both databases can hold.
 Storable = AfterValidator(_check_storable)
 # What somebody types to find themselves: bounded, not judged, so that odd old names can log in.
