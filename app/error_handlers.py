@@ -20,7 +20,7 @@ from app import errors
 from app.dependencies import find_principal
 from app.errors import AppError, FieldError, FieldsRefused, MethodNotAllowed, PageNeedsLogin
 from app.incoming import wants_html
-from app.observability import request_id
+from app.observability import conceal, request_id
 from app.rendering import page
 from app.strict_json import NOWHERE
 
@@ -53,7 +53,7 @@ async def respond(request: Request, error: Exception) -> Response:
             return answer
     if not wants_html(request):
         return JSONResponse(
-            problem(refusal, quote(request.scope["path"], safe="/:@!$&'()*+,;=-._~")),
+            problem(refusal, quote(conceal(request.scope["path"]), safe="/:@!$&'()*+,;=-._~")),
             status_code=refusal.status,
             headers=headers,
             media_type="application/problem+json",

@@ -27,7 +27,7 @@ from app.departures import receiving
 from app.errors import BadRequest, BodyTooLarge, CrossOriginRefused, UnknownHost
 from app.incoming import get_visit
 from app.notices import Notices
-from app.observability import request_id
+from app.observability import conceal, request_id
 from app.origins import OriginPolicy
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -134,7 +134,7 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
         # A random id: a log alone tells nobody's name.
         said["user"] = principal.public_id
     # The path alone: a query may hold a one-time secret.
-    access_log.info("%s %s", scope["method"], scope["path"], extra=said)
+    access_log.info("%s %s", scope["method"], conceal(scope["path"]), extra=said)
 
 
 def _choose_id(scope: Scope) -> str:

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from app.config import Settings
 from app.models import utc_now
+from app.observability import conceal
 from app.origins import advise
 
 MAX_ORIGINS = 200
@@ -73,7 +74,7 @@ class Notices:
         self._tell(
             f"Refused a page of another origin. {advise(self._settings, origin)}",
             origin=origin,
-            path=path,
+            path=conceal(path),
         )
 
     def refuse_write(self, origin: str | None, path: str) -> None:
@@ -81,7 +82,7 @@ class Notices:
         self._tell(
             "Refused a write from another origin: front ends call the API, with an Origin header",
             origin=None if origin is None else origin[:_MAX_LENGTH],
-            path=path,
+            path=conceal(path),
         )
 
     def warn_of_plain_http(self, host: str) -> None:

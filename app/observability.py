@@ -6,6 +6,7 @@ header or body, and control characters are escaped so that a line cannot be forg
 
 import json
 import logging
+import re
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -14,6 +15,8 @@ from typing import TextIO
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 _RESERVED = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "request_id"}
+# Signatures and one-time secrets have 43 characters; no name that we give comes near that.
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{40,}")
 _COLOURS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31m"}
 
 
@@ -24,6 +27,11 @@ def escape(text: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
+
+
+def conceal(path: str) -> str:
+    """Return a path without what may be a token: whoever puts one there has it logged otherwise."""
+    return _TOKEN.sub("…", path)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
@@ -78,7 +86,9 @@ def configure_logging(*, level: str, as_json: bool, stream: TextIO | None = None
     handler.setFormatter(JSONFormatter() if as_json else ConsoleFormatter(colour=out.isatty()))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
+    # At debug the drivers write every statement with its values, password hashes among them.
+    root.setLevel("INFO" if level == "debug" else level.upper())
+    logging.getLogger("portfolio").setLevel(level.upper())
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers.clear()

@@ -26,7 +26,7 @@ from app.keys import KeyRing, new_key
 from app.main import create_app
 from app.models import utc_now
 from app.resources import Resources
-from tests import loopback, postgres
+from tests import canary, loopback, postgres
 from tests.people import People
 
 IS_CI = os.environ.get("CI") == "true"  # noqa: TID251  (not a setting of the application)
@@ -49,6 +49,7 @@ hypothesis.settings.register_profile(
     suppress_health_check=_SLOW,
 )
 hypothesis.settings.load_profile("ci")
+canary.watch()
 
 
 loopback.stay_here()
@@ -72,6 +73,15 @@ def _no_settings_from_outside() -> None:
     for name in Settings.model_fields:
         for spelling in (name.upper(), f"PORTFOLIO_{name.upper()}"):
             os.environ.pop(spelling, None)  # noqa: TID251  (a test must not depend on the shell)
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_where_none_may_be() -> Iterator[None]:
+    """Fail the test that brought a secret into a log, an error, a table or a server's output."""
+    canary.CANARY.begin()
+    yield
+    leaks = canary.CANARY.take()
+    assert not leaks, leaks
 
 
 def make_settings(folder: Path, **changes: Any) -> Settings:
@@ -132,7 +142,13 @@ async def _empty(url: str) -> None:
     """Take all rows away; a database whose tables a test changed is replaced."""
     tables = ", ".join(f'"{table.name}"' for table in SQLModel.metadata.sorted_tables)
     try:
-        await _execute(url, f"SET lock_timeout = '3s'; TRUNCATE {tables} RESTART IDENTITY")
+        connection = await asyncpg.connect(url)
+        try:
+            await canary.CANARY.check_postgres(connection)
+            await connection.execute("SET lock_timeout = '3s'")
+            await connection.execute(f"TRUNCATE {tables} RESTART IDENTITY")
+        finally:
+            await connection.close()
     except asyncpg.PostgresError:
         await _copy_template(url)
 
@@ -161,6 +177,7 @@ def settings(
     if engine == "sqlite":
         shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "portfolio.db")
         yield make_settings(tmp_path, **settings_changes)
+        canary.CANARY.check_sqlite(tmp_path / "portfolio.db")
         return
     url = request.getfixturevalue("postgres_database")
     yield make_settings(tmp_path, database_url=url, **settings_changes)

@@ -12,12 +12,13 @@ import pytest
 from app.observability import (
     ConsoleFormatter,
     JSONFormatter,
+    conceal,
     configure_logging,
     escape,
     request_id,
 )
 
-LOGGERS = ("", "uvicorn", "uvicorn.error", "uvicorn.access", "alembic")
+LOGGERS = ("", "portfolio", "uvicorn", "uvicorn.error", "uvicorn.access", "alembic")
 HOSTILE = "a\nERROR forged\r\x1b[2J\x00\u2028\u202eb"
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
@@ -72,6 +73,16 @@ class TestEscape:
     @pytest.mark.parametrize("text", ["", "plain", "é ü 名前 🐎", "a\\nb"])
     def test_the_rest_stays(self, text: str) -> None:
         assert escape(text) == text
+
+
+class TestConceal:
+    @pytest.mark.parametrize("token", ["a" * 40, f"{'e' * 60}.{'y' * 200}.{'J' * 43}", "-_" * 30])
+    def test_what_may_be_a_token(self, token: str) -> None:
+        assert conceal(f"/reset/{token}/x") in {"/reset/…/x", "/reset/….….…/x"}
+
+    @pytest.mark.parametrize("path", ["/", "/api/v1/users/ada", f"/pictures/{'a' * 39}.webp", "/é"])
+    def test_nothing_else(self, path: str) -> None:
+        assert conceal(path) == path
 
 
 class TestConsole:
@@ -153,6 +164,27 @@ class TestConfigure:
         configure_logging(level="debug", as_json=False, stream=out)
         logging.getLogger(name).info("Context impl SQLiteImpl.")
         assert out.getvalue() == ""
+
+    def test_libraries_never_speak_at_debug(self) -> None:
+        """A driver writes the values of every statement there, password hashes among them."""
+        out = io.StringIO()
+        configure_logging(level="debug", as_json=False, stream=out)
+        logging.getLogger("aiosqlite").debug("executing INSERT ('$argon2id$')")
+        assert out.getvalue() == ""
+        logging.getLogger("aiosqlite").info("heard")
+        assert "heard" in out.getvalue()
+
+    @pytest.mark.parametrize("level", ["warning", "error"])
+    def test_libraries_are_no_louder_than_we(self, level: str) -> None:
+        out = io.StringIO()
+        configure_logging(level=level, as_json=False, stream=out)
+        for name in ("aiosqlite", "portfolio"):
+            logging.getLogger(name).info("too quiet")
+            logging.getLogger(name).error(name)
+        assert [line.split()[-1] for line in out.getvalue().splitlines()] == [
+            "aiosqlite",
+            "portfolio",
+        ]
 
     def test_json(self) -> None:
         out = io.StringIO()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,14 +10,25 @@ from app.config import Settings
 from tests.server.process import RunningServer
 
 # Thousands of requests come from one address, and many are wrong passwords.
-NO_LIMITS = {"LOGIN_ATTEMPTS": "1000", "LOG_LEVEL": "warning"}
+NO_LIMITS = {
+    "login_attempts": 1000,
+    **dict.fromkeys(("login_attempts_per_account", "login_attempts_per_address"), 0),
+    **dict.fromkeys(("signups_per_hour", "link_attempts", "refresh_attempts"), 0),
+    **dict.fromkeys(("posts_per_hour", "creations_per_hour", "pictures_per_hour"), 0),
+}
+
+
+@pytest.fixture
+def settings_changes() -> dict[str, Any]:
+    return NO_LIMITS
 
 
 @pytest.fixture
 def server_changes(settings: Settings, tmp_path: Path) -> dict[str, str]:
     """The environment of a server on this test's database."""
     database = {"DATABASE_URL": settings.database_url} if settings.database_url else {}
-    return {"INSTANCE_DIR": str(tmp_path), **database, **NO_LIMITS}
+    limits = {name.upper(): str(value) for name, value in NO_LIMITS.items()}
+    return {"INSTANCE_DIR": str(tmp_path), "LOG_LEVEL": "warning", **database, **limits}
 
 
 @pytest.fixture

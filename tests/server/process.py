@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from tests.canary import CANARY
+
 ROOT = Path(__file__).parents[2]
 CHEAP_HASHES = {"ARGON2_MEMORY_KIB": "8", "ARGON2_TIME": "1"}
 LAST_LINE = "Stop with Ctrl-C."
@@ -32,6 +34,7 @@ class RunningServer:
         self, folder: Path, command: Sequence[str] = (), changes: dict[str, str] | None = None
     ) -> None:
         arguments = [sys.executable, *(command or ("-m", "app"))]
+        self.folder = folder
         self.log = (folder / "server.log").open("ab")
         self.process = subprocess.Popen(  # noqa: S603  (our own program)
             arguments,
@@ -85,6 +88,7 @@ class RunningServer:
             self.process.terminate()
         self.process.communicate(timeout=20)
         self.log.close()
+        CANARY.check_output(self.folder)
 
 
 def run_command(
