@@ -34,6 +34,8 @@ REMEMBERED_TOKENS = 4096
 
 _COMPACT = re.compile(r"([A-Za-z0-9_-]{10,200})\.([A-Za-z0-9_-]{10,700})\.([A-Za-z0-9_-]{43})")
 _REFRESH = re.compile(r"prt_([A-Za-z0-9_-]{16})\.(0|[1-9][0-9]{0,8})\.([A-Za-z0-9_-]{43})")
+# Every name in a token was made by us, of these characters; databases and logs get no others.
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _CLAIMS = frozenset({"iss", "aud", "sub", "sid", "jti", "iat", "nbf", "exp"})
 # Ours: claims are checked below against an injected clock, and strictly.
 _LEAVE_TIME_TO_US = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
@@ -172,7 +174,7 @@ def _strict_claims(payload: Mapping[str, Any], purpose: Purpose) -> Claims:
     if payload.keys() != _CLAIMS or payload["aud"] != purpose.value:
         raise TokenInvalid
     for name in ("sub", "sid", "jti"):
-        if type(payload[name]) is not str:
+        if type(payload[name]) is not str or _NAME.fullmatch(payload[name]) is None:
             raise TokenInvalid
     for name in ("iat", "nbf", "exp"):
         if type(payload[name]) is not int:

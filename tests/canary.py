@@ -19,6 +19,7 @@ import asyncpg
 from fastapi import FastAPI
 from sqlmodel import SQLModel
 
+from app import tokens
 from app.keys import KeyRing
 from app.observability import ConsoleFormatter, JSONFormatter
 from app.passwords import PasswordHasher
@@ -124,7 +125,8 @@ def watch() -> None:
     _before(KeyRing, "__init__", lambda _self, keys: _note_keys(keys))
     _after(TokenCodec, "issue", lambda token: CANARY.note("token", token.rpartition(".")[2]))
     _after(TokenCodec, "issue_refresh", lambda made: CANARY.note("refresh token", made[-43:]))
-    _after(links, "new_secret", lambda secret: CANARY.note("one-time secret", secret))
+    for place in (tokens, links):
+        _after(place, "new_secret", lambda secret: CANARY.note("one-time secret", secret))
     answer = FastAPI.__call__
 
     async def look(self: FastAPI, scope: Any, receive: Any, send: Any) -> None:

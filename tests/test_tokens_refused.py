@@ -222,6 +222,11 @@ class TestClaims:
     def test_text_of_another_type(self, name: str, value: object) -> None:
         assert is_refused(compact(payload=claims(**{name: value})))
 
+    @pytest.mark.parametrize("name", ["sub", "sid", "jti"])
+    @pytest.mark.parametrize("value", ["", "a b", "a\n", "' OR '1'='1", "%", "\x00", "\ud800", "é"])
+    def test_text_that_we_would_not_write(self, name: str, value: str) -> None:
+        assert is_refused(compact(payload=claims(**{name: value})))
+
     @pytest.mark.parametrize("name", ["iat", "nbf", "exp"])
     @pytest.mark.parametrize("kind", [str, float, bool, {}.get, lambda time: [time]], ids=range(5))
     def test_time_of_another_type(self, name: str, kind: Callable[[int], object]) -> None:

@@ -16,8 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from app.config import Settings
 from app.keys import KeyRing, new_key
 from app.resources import Resources
-from app.services import links
-from app.tokens import Purpose
+from app.tokens import Purpose, new_secret
 from tests.canary import CANARY
 from tests.people import PASSWORD, People
 from tests.server.process import RunningServer
@@ -61,7 +60,7 @@ class TestLogs:
             (token.rpartition(".")[2], "token"),
             (refresh, "refresh token"),
             (refresh[-43:], "refresh token"),
-            (links.new_secret(), "one-time secret"),
+            (new_secret(), "one-time secret"),
             (base64.urlsafe_b64encode(key.secret).decode(), "signing key"),
         ]:
             log.info("Planted: %s", secret)
@@ -113,7 +112,7 @@ class TestAnswers:
     async def test_a_form_carries_on_the_token_of_its_link(
         self, app: FastAPI, client: httpx.AsyncClient
     ) -> None:
-        secret = links.new_secret()
+        secret = new_secret()
         hidden = f'<input type="hidden" name="token" value="{secret}">'
         assert not await self.ask(app, client, PlainTextResponse(hidden, 422))
         assert await self.ask(app, client, PlainTextResponse(hidden + secret, 422))
