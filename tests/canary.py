@@ -27,8 +27,8 @@ from app.services import links
 from app.tokens import TokenCodec, b64encode
 from tests.people import PASSWORD
 
-# What is shorter is also a word of some page or log line.
-_SHORTEST = 12
+# What is shorter, or one letter again and again, is also a part of something harmless.
+_SHORTEST, _FEWEST = 12, 5
 # 256 bits in base64url: signatures, MACs, one-time secrets, keys.
 _RUN = re.compile(r"[A-Za-z0-9_-]{43,}")
 _SHAPES = {
@@ -60,7 +60,7 @@ class Canary:
 
     def note(self, kind: str, secret: str) -> None:
         """Remember a secret, in every spelling that hides it from a plain search."""
-        if len(secret) < _SHORTEST:
+        if len(secret) < _SHORTEST or len(set(secret)) < _FEWEST:
             return
         if _RUN.fullmatch(secret):
             self._runs[secret[-43:]] = kind
