@@ -4,31 +4,27 @@ Every command ends with exit code 0 when it did what it says, 1 with one sentenc
 2 when it was called wrongly.
 """
 
-import asyncio
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import __version__, doctor, startup
+from app.audit_commands import audit_commands
 from app.config import Settings
-from app.errors import AppError
+from app.console import one_sentence, run
+from app.db import at_the_end
 from app.keys import KeyRing
 from app.legacy.importer.command import import_flask
-from app.locks import beside_a_server
 from app.models import Role, utc_now
 from app.principals import OPERATOR
-from app.resources import Resources, open_resources
+from app.resources import Resources
 from app.schemas import UserAdminUpdate, UserCreate
-from app.services import accounts, credentials
-
-T = TypeVar("T")
+from app.services import accounts, audit, credentials
 
 cli = typer.Typer(
     help="The backend of portfolio sites. Start it with `portfolio serve`.",
@@ -40,6 +36,7 @@ users = typer.Typer(help="Look after accounts.", no_args_is_help=True)
 keys = typer.Typer(help="Look after the keys that sign logins.", no_args_is_help=True)
 cli.add_typer(users, name="users")
 cli.add_typer(keys, name="keys")
+cli.add_typer(audit_commands, name="audit")
 
 Uid = Annotated[str, typer.Argument(help="The user name.", show_default=False)]
 RoleOption = Annotated[Role, typer.Option(help="What the account may do.")]
@@ -48,39 +45,6 @@ RoleOption = Annotated[Role, typer.Option(help="What the account may do.")]
 def main() -> None:
     """Run the command line; the entry point of the package."""
     cli()
-
-
-@contextmanager
-def _one_sentence() -> Iterator[None]:
-    """Turn what stands in the way into one sentence and exit code 1."""
-    try:
-        yield
-    except ValidationError as error:
-        sentence = startup.explain(error)
-    except (startup.CannotStart, AppError) as error:
-        sentence = str(error)
-    else:
-        return
-    typer.echo(sentence, err=True)
-    raise typer.Exit(1)
-
-
-def _run(work: Callable[[AsyncSession, Resources], Awaitable[T]]) -> T:
-    """Do one use case in one transaction, on the database of the settings."""
-    with _one_sentence():
-        settings = Settings()
-        startup.check_ready(settings)
-
-        async def in_transaction() -> T:
-            async with (
-                open_resources(settings) as resources,
-                resources.database.transaction() as session,
-            ):
-                return await work(session, resources)
-
-        with beside_a_server(settings):
-            return asyncio.run(in_transaction())
-    raise AssertionError
 
 
 @cli.callback(invoke_without_command=True)
@@ -100,18 +64,18 @@ def serve(
 ) -> None:
     """Get the instance ready and serve until Ctrl-C. Everything else is a setting; see README."""
     # Imported here: it brings the whole web application, which no other command needs.
-    from app.server import serve as run  # noqa: PLC0415
+    from app.server import serve as start  # noqa: PLC0415
 
     chosen = {"port": port, "host": host}
     given = {name: value for name, value in chosen.items() if value is not None}
-    with _one_sentence():
-        run(Settings().model_copy(update=given), typer.echo)
+    with one_sentence():
+        start(Settings().model_copy(update=given), typer.echo)
 
 
 @cli.command()
 def migrate() -> None:
     """Bring the database to the shape this version expects."""
-    with _one_sentence():
+    with one_sentence():
         settings = Settings()
         before = startup.read_standing(settings)
         startup.prepare(settings, typer.echo)
@@ -126,7 +90,7 @@ def run_doctor(
     ] = None,
 ) -> None:
     """Look at versions, files, settings, database and origins, and say what to do."""
-    with _one_sentence():
+    with one_sentence():
         settings = Settings()
     heading, bad = "", 0
     found = (
@@ -147,7 +111,7 @@ def run_doctor(
         raise typer.Exit(1)
 
 
-cli.command("import-flask")(_one_sentence()(import_flask))
+cli.command("import-flask")(one_sentence()(import_flask))
 
 
 @users.command("list")
@@ -167,7 +131,7 @@ def list_users(
             if cursor is None:
                 return lines
 
-    for line in _run(read_all):
+    for line in run(read_all):
         typer.echo(line)
 
 
@@ -198,7 +162,7 @@ def create_user(
         )
         return f"Created {user.uid} ({user.role.value}). They choose a password here:\n{made.url}"
 
-    typer.echo(_run(create))
+    typer.echo(run(create))
 
 
 def _read_password() -> str:
@@ -216,7 +180,7 @@ def _change(uid: str, **changes: object) -> None:
         state = "active" if user.is_active else "disabled"
         return f"{user.uid} is {user.role.value}, {state}."
 
-    typer.echo(_run(change))
+    typer.echo(run(change))
 
 
 @users.command("promote")
@@ -244,13 +208,13 @@ def reset_user(uid: Uid) -> None:
         )
         return link.url
 
-    typer.echo(_run(reset))
+    typer.echo(run(reset))
 
 
 @keys.command("rotate")
 def rotate_keys() -> None:
     """Sign with a new key from the next start on. Old ones verify until their logins have ended."""
-    with _one_sentence():
+    with one_sentence():
         settings = Settings()
         if settings.secret_key is not None:
             raise startup.CannotStart("SECRET_KEY is set: change it there. It ends every login.")
@@ -259,7 +223,16 @@ def rotate_keys() -> None:
             raise startup.CannotStart("There is no key ring yet. Run `portfolio serve` once.")
         keep = timedelta(days=settings.session_max_days)
         ring = KeyRing.read(settings.keys_path).rotate(now=utc_now(), keep=keep)
+
+    async def write() -> None:
         ring.write(settings.keys_path)
+
+    async def rotate(session: AsyncSession, _resources: Resources) -> None:
+        audit.record(session, OPERATOR, "keys-rotated", kid=ring.current.kid)
+        # After it, so that no new key is there that the trail does not know of.
+        at_the_end(session, write)
+
+    run(rotate)
     typer.echo(
         f"New key {ring.current.kid}; {len(ring.keys)} in all. Restart the server to use it."
     )

@@ -12,8 +12,9 @@ import asyncio
 import logging
 import socket
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.config import Settings
 from app.errors import DatabaseBusy
 from app.locks import nobody_beside
+from app.seals import SealKeys, read_seal_keys
 
 log = logging.getLogger("portfolio.db")
 
@@ -47,7 +49,7 @@ _PRAGMAS = (
     # See Database.checkpoint: only the holder of the writer connection moves the log.
     "PRAGMA wal_autocheckpoint=0",
 )
-_KEPT, _UNDONE = "when kept", "when undone"
+_DATABASE, _LAST, _KEPT, _UNDONE = "database", "at the end", "when kept", "when undone"
 # SQLite's words; PostgreSQL's codes for a serialization failure, a deadlock, too many connections,
 # shutting down and starting up.
 _LOCKED = "database is locked"
@@ -105,6 +107,7 @@ class Database:
     """The open database of a running application. Make it inside the event loop, then dispose."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._path = settings.sqlite_path
         self._exact: sqlite3.Connection | None = None
         pool: dict[str, Any] = {"poolclass": AsyncAdaptedQueuePool, "pool_timeout": POOL_TIMEOUT}
@@ -129,13 +132,21 @@ class Database:
         engine = self._reader if read_only else self._writer
         with _passing_trouble_as_busy():
             async with AsyncSession(engine, expire_on_commit=False) as session:
+                session.info[_DATABASE] = self
                 try:
                     yield session
+                    for act in session.info.pop(_LAST, []):
+                        await act()
                 except BaseException:
                     _do(session, _UNDONE)
                     raise
                 await session.commit()
                 _do(session, _KEPT)
+
+    @cached_property
+    def seal_keys(self) -> SealKeys:
+        """The keys of the audit trail, read when they are first needed."""
+        return read_seal_keys(self._settings)
 
     async def read_row(self, statement: str, **values: Any) -> Sequence[Any] | None:
         """Return the first row of a prepared SELECT with `:name` parameters, or None.
@@ -207,6 +218,21 @@ class Database:
             self._exact = None
         await self._reader.dispose()
         await self._writer.dispose()
+
+
+def seal_keys_of(session: AsyncSession) -> SealKeys:
+    """Return the keys of the audit trail in the database that a transaction belongs to."""
+    database: Database = session.info[_DATABASE]
+    return database.seal_keys
+
+
+def at_the_end(session: AsyncSession, act: Callable[[], Awaitable[None]]) -> None:
+    """Do something in the transaction as the last thing before it is committed.
+
+    What many transactions want to lock is locked there: for as short as can be, and after
+    everything else, so that nobody who holds it waits for another lock.
+    """
+    session.info.setdefault(_LAST, []).append(act)
 
 
 def when_kept(session: AsyncSession, act: Callable[[], None]) -> None:

@@ -43,13 +43,14 @@ from app.notices import Notices
 from app.origins import OriginPolicy
 from app.proxies import TrustedProxies
 from app.resources import open_resources
-from app.routers import auth, pages, pictures, sections, static, system, users
+from app.routers import audit, auth, pages, pictures, sections, static, system, users
 from app.templating import Templates
 
 TAGS = [
     {"name": "auth", "description": "Log in, refresh, log out, sessions."},
     {"name": "users", "description": "Accounts."},
     {"name": "sections", "description": "Classes and courses, and who is in them."},
+    {"name": "audit", "description": "What mattered for security, for admins."},
     {"name": "system", "description": "For machines that watch this one."},
     {"name": "legacy", "description": "The addresses of the old Flask servers, for their pages."},
 ]
@@ -58,7 +59,7 @@ TAGS = [
 # Put together once for every application of a process: FastAPI takes a millisecond for each route.
 router = APIRouter(generate_unique_id_function=openapi.operation_id)
 # `users` comes last: an account's address takes the rest of the path.
-for part in (auth, sections, system, static, pictures, pages, users):
+for part in (auth, audit, sections, system, static, pictures, pages, users):
     router.include_router(part.router)
 
 

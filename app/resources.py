@@ -11,6 +11,7 @@ from datetime import timedelta
 from app.config import Settings
 from app.db import Database
 from app.devices import DeviceCodec
+from app.floods import Flood
 from app.keys import KeyRing
 from app.passwords import PasswordHasher
 from app.pictures import PictureReader
@@ -21,7 +22,7 @@ from app.tokens import TokenCodec
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """The database, the keys, the hashing pool, the pictures and the throttles of one process."""
+    """The database, the keys, the hashing pool, the pictures and the bounds of one process."""
 
     settings: Settings
     database: Database
@@ -30,6 +31,7 @@ class Resources:
     devices: DeviceCodec
     limits: Limits
     throttles: Throttles
+    flood: Flood
     pictures: PictureReader
     picture_folder: PictureFolder
 
@@ -56,6 +58,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             devices=DeviceCodec(ring, timedelta(days=settings.known_device_days)),
             limits=Limits.read(settings),
             throttles=MemoryThrottles(),
+            flood=Flood(),
             pictures=PictureReader(),
             picture_folder=PictureFolder(settings.uploads_dir),
         )

@@ -19,7 +19,9 @@ from app.db import Database
 from app.keys import KeyRing, new_key
 from app.locks import beside_a_server, is_served
 from app.models import LinkPurpose, utc_now
-from app.services import accounts, links
+from app.principals import OPERATOR
+from app.seals import make_seal_key
+from app.services import accounts, audit, links
 
 Report = Callable[[str], None]
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -55,14 +57,15 @@ def prepare(settings: Settings, report: Report) -> None:
     standing = read_standing(settings)
     if standing.pending:
         check_alone(settings)
-    if settings.secret_key is None:
-        check_keys(settings)
+    check_keys(settings)
     made = make_instance_dir(settings.instance_dir)
     if made:
         report(f"Made {settings.instance_dir}/ (yours alone).")
     if settings.secret_key is None and not settings.keys_path.exists():
         KeyRing((new_key(utc_now()),)).write(settings.keys_path)
         report(f"Made a key ring in {settings.keys_path}.")
+    if make_seal_key(settings, utc_now()):
+        report(f"Made a key for the audit trail in {settings.audit_keys_path}.")
     if standing.pending:
         with beside_a_server(settings):
             migrations.upgrade(settings, lambda line: report(f"Migrated the database: {line}"))
@@ -133,8 +136,13 @@ def _unwritable(path: Path, setting: str = "INSTANCE_DIR") -> str:
 
 
 def check_keys(settings: Settings) -> None:
-    """Raise CannotStart if there is a key ring that cannot be used."""
-    path = settings.keys_path
+    """Raise CannotStart if there is a key ring that cannot be used, of tokens or of the trail."""
+    if settings.secret_key is None:
+        _check_ring(settings.keys_path, "everybody logs in again")
+    _check_ring(settings.audit_keys_path, "what the old one sealed cannot be verified any more")
+
+
+def _check_ring(path: Path, price: str) -> None:
     try:
         KeyRing.read(path)
         mode = path.stat().st_mode
@@ -143,7 +151,7 @@ def check_keys(settings: Settings) -> None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CannotStart(
             f"{path} cannot be read as a key ring. Restore it from a copy, or move it away: "
-            "a new one is made and everybody logs in again."
+            f"a new one is made and {price}."
         ) from error
     if mode & OTHERS:
         raise CannotStart(f"{path} can be read by others. Run: chmod 600 {path}")
@@ -188,6 +196,7 @@ async def make_setup_link(settings: Settings) -> str | None:
             link = await links.create_link(
                 session, purpose=LinkPurpose.SETUP, settings=settings, now=utc_now()
             )
+            audit.record(session, OPERATOR, "setup-link-created")
             return link.url
     finally:
         await database.dispose()
@@ -196,11 +205,15 @@ async def make_setup_link(settings: Settings) -> str | None:
 def check_ready(settings: Settings) -> None:
     """Raise CannotStart unless the instance exists and its database is up to date."""
     standing = read_standing(settings)
-    if settings.secret_key is None:
-        check_keys(settings)
-        if not settings.keys_path.exists():
-            raise CannotStart(
-                "There is no instance here yet. Run `portfolio serve` or `portfolio migrate`."
-            )
+    check_keys(settings)
+    if settings.secret_key is None and not settings.keys_path.exists():
+        raise CannotStart(
+            "There is no instance here yet. Run `portfolio serve` or `portfolio migrate`."
+        )
     if standing.pending:
         raise CannotStart("The database is behind this program. Run `portfolio migrate` first.")
+    if settings.secret_key is None and not settings.audit_keys_path.exists():
+        raise CannotStart(
+            f"{settings.audit_keys_path}, which seals the audit trail, is missing. Restore it from "
+            "a copy, or run `portfolio migrate`: it makes a new one."
+        )

@@ -26,6 +26,7 @@ from app.keys import KeyRing, new_key
 from app.main import create_app
 from app.models import utc_now
 from app.resources import Resources
+from app.seals import NOTHING, SealKeys, read_seal_keys
 from tests import canary, loopback, postgres
 from tests.people import People
 
@@ -119,16 +120,15 @@ async def _execute(database: str, statement: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_database(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The address of a migrated database on the server, which tests use one after the other."""
-    url = f"{postgres_server}/{_DATABASE}"
+def postgres_template(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a migrated, empty database, whose copy tests use one after the other."""
     asyncio.run(_execute(f"{postgres_server}/postgres", f"CREATE DATABASE {_TEMPLATE}"))
     settings = make_settings(
         tmp_path_factory.mktemp("pg"), database_url=f"{postgres_server}/{_TEMPLATE}"
     )
     migrations.upgrade(settings, lambda _line: None)
-    asyncio.run(_copy_template(url))
-    return url
+    asyncio.run(_copy_template(f"{postgres_server}/{_DATABASE}"))
+    return settings
 
 
 async def _copy_template(url: str) -> None:
@@ -138,15 +138,20 @@ async def _copy_template(url: str) -> None:
     await _execute(maintenance, f"CREATE DATABASE {_DATABASE} TEMPLATE {_TEMPLATE}")
 
 
-async def _empty(url: str) -> None:
+async def _empty(url: str, keys: SealKeys) -> None:
     """Take all rows away; a database whose tables a test changed is replaced."""
     tables = ", ".join(f'"{table.name}"' for table in SQLModel.metadata.sorted_tables)
+    # The audit trail does not let itself be emptied, but by whoever may say that it is a replica's.
+    head = f"1, 0, '{keys.kid}', '{NOTHING}', '{keys.seal_head(0, NOTHING)}'"
+    empty = (
+        "SET lock_timeout = '3s'; SET session_replication_role = 'replica'; "
+        f"TRUNCATE {tables} RESTART IDENTITY; "
+    )
     try:
         connection = await asyncpg.connect(url)
         try:
             await canary.CANARY.check_postgres(connection)
-            await connection.execute("SET lock_timeout = '3s'")
-            await connection.execute(f"TRUNCATE {tables} RESTART IDENTITY")
+            await connection.execute(f"{empty} INSERT INTO audit_head VALUES ({head})")
         finally:
             await connection.close()
     except asyncpg.PostgresError:
@@ -175,13 +180,21 @@ def settings(
     """Settings of an instance with keys and an empty database of this test's own."""
     KeyRing((new_key(utc_now()),)).write(tmp_path / "keys.json")
     if engine == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "portfolio.db")
+        copy_instance(request.getfixturevalue("sqlite_template"), tmp_path)
         yield make_settings(tmp_path, **settings_changes)
         canary.CANARY.check_sqlite(tmp_path / "portfolio.db")
         return
-    url = request.getfixturevalue("postgres_database")
+    template: Settings = request.getfixturevalue("postgres_template")
+    url = template.database_url.replace(_TEMPLATE, _DATABASE)
+    shutil.copy(template.audit_keys_path, tmp_path)
     yield make_settings(tmp_path, database_url=url, **settings_changes)
-    asyncio.run(_empty(url))
+    asyncio.run(_empty(url, read_seal_keys(template)))
+
+
+def copy_instance(template: Path, folder: Path) -> None:
+    """Copy the migrated SQLite database and the key that its audit trail is sealed with."""
+    shutil.copy(template, folder / "portfolio.db")
+    shutil.copy(template.with_name("audit-keys.json"), folder)
 
 
 @pytest.fixture

@@ -8,6 +8,9 @@ STEPS = {
         "sessions that hold a cookie and a token."
     ),
     "2026112404": "Add section and membership; post_group, moderator, channel and post.",
+    "2026112405": "Add audit_head; digests, seals and indexes of audit events.",
+    "2026112406": "Chain and seal the audit events that are there.",
+    "2026112407": "Let nobody change or delete audit events.",
 }
 REVISIONS = tuple(STEPS)
 LINES = [f"{revision}: {sentence}" for revision, sentence in STEPS.items()]

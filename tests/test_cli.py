@@ -4,7 +4,6 @@ import json
 import os
 import pty
 import re
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from app import __version__
 from app.cli import cli, main
 from app.keys import KeyRing, new_key
 from app.models import utc_now
+from tests.conftest import copy_instance
 from tests.people import PASSWORD
 from tests.postgres import free_port
 from tests.revisions import LINES
@@ -48,7 +48,7 @@ def ready(run: Run, sqlite_template: Path) -> Run:
     """The same, on an instance with keys and a migrated database."""
     Path("instance").mkdir(mode=0o700)
     KeyRing((new_key(utc_now()),)).write(Path("instance/keys.json"))
-    shutil.copy(sqlite_template, "instance/portfolio.db")
+    copy_instance(sqlite_template, Path("instance"))
     Path("instance/portfolio.db").chmod(0o600)
     return run
 
@@ -158,7 +158,8 @@ class TestHelp:
     def test_there_are_these_commands(self) -> None:
         assert {path for path, command in self.commands() if not hasattr(command, "commands")} == {
             *("serve", "migrate", "doctor", "keys rotate", "users list", "users create"),
-            *("users promote", "users disable", "users reset", "import-flask"),
+            *("users promote", "users disable", "users reset", "import-flask", "audit list"),
+            *("audit verify", "audit export"),
         }
 
     def test_every_command_and_option_is_explained_in_a_sentence(self) -> None:
@@ -372,10 +373,8 @@ class TestRotateKeys:
         old = KeyRing.read(path).current
         result = ready("keys", "rotate")
         ring = KeyRing.read(path)
-        assert (
-            result.stdout
-            == f"New key {ring.current.kid}; 2 in all. Restart the server to use it.\n"
-        )
+        told = f"New key {ring.current.kid}; 2 in all. Restart the server to use it.\n"
+        assert result.stdout == told
         assert old in ring.keys
         assert ring.current != old
         assert all(

@@ -29,12 +29,12 @@ from app.models import (
     UserSession,
     utc_now,
 )
-from tests.conftest import make_settings
+from tests.conftest import copy_instance, make_settings
 
 
 @pytest.fixture
 def settings(tmp_path: Path, sqlite_template: Path) -> Settings:
-    shutil.copy(sqlite_template, tmp_path / "portfolio.db")
+    copy_instance(sqlite_template, tmp_path)
     return make_settings(tmp_path)
 
 

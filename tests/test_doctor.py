@@ -104,7 +104,8 @@ class TestFiles:
         settings = quiet(tmp_path / "instance")
         found = findings(settings, "Files")
         assert list(found) == [
-            f"{tmp_path}/instance{rest}" for rest in ("", "/keys.json", "/portfolio.db")
+            f"{tmp_path}/instance{rest}"
+            for rest in ("", "/keys.json", "/audit-keys.json", "/portfolio.db")
         ]
         assert {(item.value, item.verdict) for item in found.values()} == {
             ("missing", Verdict.NOTE)
@@ -113,7 +114,12 @@ class TestFiles:
 
     @pytest.mark.parametrize(
         ("name", "mode", "wanted"),
-        [("", 0o755, "700"), ("keys.json", 0o640, "600"), ("portfolio.db", 0o604, "600")],
+        [
+            ("", 0o755, "700"),
+            ("keys.json", 0o640, "600"),
+            ("audit-keys.json", 0o640, "600"),
+            ("portfolio.db", 0o604, "600"),
+        ],
     )
     def test_open_to_others(self, tmp_path: Path, name: str, mode: int, wanted: str) -> None:
         settings = quiet(tmp_path / "i")
@@ -192,7 +198,8 @@ class TestDatabase:
 
     def test_up_to_date(self, settings: Settings) -> None:
         found = findings(settings.model_copy(update={"port": free_port()}), "Database")
-        assert {item.value for item in found.values()} == {REVISIONS[-1], "nothing"}
+        told = {REVISIONS[-1], "nothing", "0 events, the last as the head says"}
+        assert {item.value for item in found.values()} == told
         assert {item.verdict for item in found.values()} == {Verdict.FINE}
 
 

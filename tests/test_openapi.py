@@ -37,6 +37,7 @@ OPERATION_IDS = {
     "users-update_user": "PATCH /api/v1/users/{uid}",
     "users-create_reset_link": "POST /api/v1/users/{uid}/reset",
     "users-delete_user": "DELETE /api/v1/users/{uid}",
+    "audit-list_audit_events": "GET /api/v1/audit",
     "sections-list_sections": "GET /api/v1/sections",
     "sections-create_section": "POST /api/v1/sections",
     "sections-get_section": "GET /api/v1/sections/{abbreviation}",

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import sqlite3
 import stat
 import tempfile
@@ -24,7 +23,7 @@ from app.startup import (
     make_instance_dir,
     prepare,
 )
-from tests.conftest import make_settings
+from tests.conftest import copy_instance, make_settings
 from tests.postgres import free_port
 from tests.revisions import LINES
 
@@ -41,7 +40,7 @@ def instance(tmp_path: Path) -> Path:
 def ready(instance: Path, sqlite_template: Path) -> Settings:
     """An instance as a first start leaves it."""
     instance.mkdir(mode=0o700)
-    shutil.copy(sqlite_template, instance / "portfolio.db")
+    copy_instance(sqlite_template, instance)
     settings = make_settings(instance)
     prepare(settings, lambda _line: None)
     return settings
@@ -300,10 +299,11 @@ class TestPostgreSQL:
         assert [line.partition(" ")[0] for line in lines] == [
             "Made",
             "Made",
+            "Made",
             *(["Migrated"] * len(LINES)),
         ]
         check_ready(settings)
-        assert [path.name for path in instance.iterdir()] == ["keys.json"]
+        assert {path.name for path in instance.iterdir()} == {"keys.json", "audit-keys.json"}
         asyncio.run(self._on_server(postgres_server, "DROP DATABASE first_start WITH (FORCE)"))
 
     @staticmethod
@@ -320,6 +320,7 @@ class TestFirstAndSecondStart:
         assert lines == [
             f"Made {instance}/ (yours alone).",
             f"Made a key ring in {instance}/keys.json.",
+            f"Made a key for the audit trail in {instance}/audit-keys.json.",
             *(f"Migrated the database: {line}" for line in LINES),
         ]
 
@@ -332,7 +333,8 @@ class TestFirstAndSecondStart:
             os.umask(usual)
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in instance.iterdir()}
         assert stat.S_IMODE(instance.stat().st_mode) == 0o700
-        assert (modes["keys.json"], modes["portfolio.db"]) == (0o600, 0o600)
+        files = ("keys.json", "audit-keys.json", "portfolio.db")
+        assert [modes[name] for name in files] == [0o600] * 3
 
     def test_second_changes_nothing(self, instance: Path) -> None:
         settings = make_settings(instance)

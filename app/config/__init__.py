@@ -128,6 +128,10 @@ class Settings(BaseSettings, FeatureSettings, LimitSettings, LoginSettings, Plac
         return self.instance_dir / "keys.json"
 
     @property
+    def audit_keys_path(self) -> Path:
+        return self.instance_dir / "audit-keys.json"
+
+    @property
     def uploads_dir(self) -> Path:
         return self.instance_dir / "uploads"
 

@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError
 from app.config import Settings, unknown_settings
 from app.doctor.findings import Finding, Verdict
 from app.doctor.front_end import judge
+from app.doctor.trail import examine_trail
 from app.hosts import is_loopback, read_origin, split_origin
 from app.outlook import foresee
 from app.startup import OTHERS, CannotStart, read_standing
@@ -68,7 +69,7 @@ def is_safe_sqlite(found: tuple[int, ...]) -> bool:
 def _files(settings: Settings) -> Iterator[Finding]:
     paths = [settings.instance_dir]
     if settings.secret_key is None:
-        paths.append(settings.keys_path)
+        paths += [settings.keys_path, settings.audit_keys_path]
     if settings.sqlite_path is not None:
         paths.append(settings.sqlite_path)
     for path in paths:
@@ -141,6 +142,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield Finding("Database", "pending", pending, Verdict.NOTE, advice)
     else:
         yield Finding("Database", "pending", "nothing")
+        yield examine_trail(settings)
 
 
 def _origins(settings: Settings) -> Iterator[Finding]:

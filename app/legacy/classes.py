@@ -10,6 +10,7 @@ from app.legacy import bodies, changes, people, updates
 from app.legacy.bodies import ObjectDep
 from app.legacy.routing import LegacyRouter
 from app.services import profiles
+from app.services.audit.changes import record_profile_changes
 
 router = LegacyRouter()
 
@@ -35,7 +36,7 @@ async def change_classes(
     viewer: CurrentUser,
     session: SessionDep,
     resources: ResourcesDep,
-    _actor: ActorDep,
+    actor: ActorDep,
 ) -> dict[str, Any]:
     """Add classes, or with `action` remove or clear them."""
     target = await updates.choose_target(viewer, {**body, "class": []}, resources)
@@ -56,6 +57,7 @@ async def change_classes(
     profile = await profiles.update_profile(
         session, user_id=user_id, classes=changes.tidy_classes(wanted)
     )
+    record_profile_changes(session, actor, user=target, fields=["classes"])
     if action == "clear":
         return {"message": f"Cleared classes for {target.uid}"}
     return {"uid": target.uid, "class": profile.classes}
@@ -67,7 +69,7 @@ async def replace_classes(
     viewer: CurrentUser,
     session: SessionDep,
     resources: ResourcesDep,
-    _actor: ActorDep,
+    actor: ActorDep,
 ) -> dict[str, Any]:
     """Replace the whole list."""
     target = await updates.choose_target(viewer, {**body, "class": []}, resources)
@@ -79,4 +81,5 @@ async def replace_classes(
     profile = await profiles.update_profile(
         session, user_id=user_id, classes=changes.tidy_classes(sent)
     )
+    record_profile_changes(session, actor, user=target, fields=["classes"])
     return {"uid": target.uid, "class": profile.classes}

@@ -22,6 +22,7 @@ from app.principals import Actor, Principal
 from app.resources import Resources
 from app.schemas import UserAdminUpdate, UserUpdate, fold
 from app.services import accounts, credentials, sessions
+from app.services.audit.changes import record_profile_changes
 from app.tokens import Purpose
 
 _ROLES = {name.lower(): role for role, name in people.ROLE_NAMES.items()}
@@ -119,7 +120,10 @@ async def update_person(
         )
         if is_self:
             cookie.remember(user)
-    await changes.save_details(session, changes.read_details(body), user_id=user_id)
+    details = changes.read_details(body)
+    await changes.save_details(session, details, user_id=user_id)
+    told = {**details.profile, **details.legacy}
+    record_profile_changes(session, actor, user=target, fields=told)
     if is_self and "uid" in wanted:
         await sessions.end_all_sessions(session, actor, user_id=user_id)
     changed = await people.find_person(session, user_id=user_id)

@@ -13,7 +13,7 @@ from app.models.accounts import (
     User,
     UserSession,
 )
-from app.models.audit import AuditEvent
+from app.models.audit import AuditEvent, AuditHead
 from app.models.columns import new_public_id, utc_now
 from app.models.content import Channel, Group, Membership, Moderator, Post, Section
 from app.models.legacy import ImportedRow, LegacyProfile
@@ -21,6 +21,7 @@ from app.models.profiles import Picture, Profile
 
 __all__ = [
     "AuditEvent",
+    "AuditHead",
     "Channel",
     "Group",
     "ImportedRow",

@@ -20,6 +20,7 @@ from app.schemas.accounts import (
     UserPublic,
     UserUpdate,
 )
+from app.schemas.audit import AuditEventPublic, AuditPerson
 from app.schemas.content import (
     ChannelCreate,
     GroupCreate,
@@ -65,6 +66,8 @@ __all__ = [
     "MAX_UID",
     "RESERVED_UIDS",
     "Abbreviation",
+    "AuditEventPublic",
+    "AuditPerson",
     "ChannelCreate",
     "CurrentSession",
     "Digits",

@@ -24,6 +24,7 @@ from app.principals import Actor
 from app.resources import Resources
 from app.schemas import UserAdminUpdate, UserCreate, UserUpdate, fold
 from app.services import audit, credentials, links, pictures, throttling
+from app.services.audit.changes import record_account_changes
 from app.services.cursors import make_cursor, read_cursor
 
 MAX_PAGE = 100
@@ -215,10 +216,10 @@ async def _apply(session: AsyncSession, actor: Actor, user: User, changes: UserU
     if sent.get("is_active") is False:
         # Sessions from before do not come back to life when the account does.
         sent["auth_epoch"] = user.auth_epoch + 1
+    was = {name: getattr(user, name) for name in changes.model_fields_set}
     user.sqlmodel_update({**sent, "updated_at": utc_now()})
     await _flush(session)
-    changed = ",".join(sorted(changes.model_fields_set))
-    audit.record(session, actor, "account-changed", subject=user.public_id, fields=changed)
+    record_account_changes(session, actor, user=user, was=was)
     return user
 
 

@@ -14,15 +14,18 @@ from app.errors import (
     FieldsRefused,
     LinkInvalid,
     LoginFailed,
+    TooManyAttempts,
     UserNotFound,
     WrongPassword,
 )
 from app.models import LinkPurpose, User, UserSession, utc_now
 from app.passwords import Admit, find_weakness
 from app.principals import Actor
+from app.rate_limit import Attempt
 from app.resources import Resources
 from app.schemas import fold
 from app.services import audit, links, throttling
+from app.services.audit import failures
 
 
 async def hash_new_password(
@@ -77,21 +80,36 @@ async def authenticate(
         now=utc_now(),
     )
     attempt = throttling.login_attempt(resources, actor, uid=uid, device=device)
-    await attempt.check()
-    known_hash = user.password_hash if user is not None else None
-    is_match, stronger = await resources.hasher.verify(
-        password.get_secret_value(), known_hash, admit=attempt.count
-    )
+    is_match, stronger = await _compare(resources, actor, attempt, password, uid=uid, user=user)
     if user is None or not is_match or not user.is_active:
-        async with resources.database.transaction() as session:
-            subject = user.public_id if user is not None else None
-            audit.record(session, actor, "login-failed", subject=subject)
+        await failures.record_failure(resources, actor, action="login-failed", user=user)
         raise LoginFailed
     await attempt.succeed()
     if stronger is not None:
         async with resources.database.transaction() as session:
             await _replace_hash(session, user, stronger)
     return user
+
+
+async def _compare(
+    resources: Resources,
+    actor: Actor,
+    attempt: Attempt,
+    password: SecretStr,
+    *,
+    uid: str,
+    user: User | None,
+) -> tuple[bool, str | None]:
+    """Return whether a password is somebody's, and a stronger hash if theirs is weak by now."""
+    known_hash = user.password_hash if user is not None else None
+    try:
+        await attempt.check()
+        return await resources.hasher.verify(
+            password.get_secret_value(), known_hash, admit=attempt.count
+        )
+    except TooManyAttempts:
+        await failures.record_throttled(resources, actor, uid=uid, user=user)
+        raise
 
 
 async def _replace_hash(session: AsyncSession, user: User, password_hash: str) -> None:
@@ -115,11 +133,9 @@ async def confirm_password(resources: Resources, actor: Actor, *, password: Secr
     if user is None:
         raise UserNotFound
     attempt = throttling.confirmation_attempt(resources, actor)
-    await attempt.check()
-    is_match, _ = await resources.hasher.verify(
-        password.get_secret_value(), user.password_hash, admit=attempt.count
-    )
+    is_match, _ = await _compare(resources, actor, attempt, password, uid=user.uid, user=user)
     if not is_match:
+        await failures.record_failure(resources, actor, action="password-refused", user=user)
         raise WrongPassword
     await attempt.succeed()
     return user

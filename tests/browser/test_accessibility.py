@@ -116,6 +116,8 @@ VISITS: dict[str, tuple[str, Visit]] = {
     "forbidden": (LONG_UID, at("/admin/users")),
     "users": ("root.admin", at("/admin/users")),
     "no users": ("root.admin", at("/admin/users?q=zzz")),
+    "audit": ("root.admin", at("/admin/audit")),
+    "audit, nothing": ("root.admin", at("/admin/audit?action=keys-rotated&person=layla")),
     "user": ("root.admin", at(f"/admin/users/{LONG_UID}")),
     "user, deleting": ("root.admin", at("/admin/users/layla/delete")),
     "no sections": (LONG_UID, at("/sections?done=left")),

@@ -106,7 +106,7 @@ class OldDatabase:
                     json.dumps(value) if isinstance(value, dict | list) else value
                     for value in row.values()
                 ]
-                database.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)  # noqa: S608
+                database.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
             database.commit()
 
     def user(self, uid: str, **fields: Any) -> dict[str, Any]:
@@ -128,7 +128,7 @@ class OldDatabase:
     def read(self, table: str) -> list[tuple[Any, ...]]:
         """Return all rows of a table."""
         with closing(sqlite3.connect(self.path)) as database:
-            return database.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608
+            return database.execute(f"SELECT * FROM {table}").fetchall()
 
     def execute(self, statement: str) -> None:
         """Do anything else to the file."""

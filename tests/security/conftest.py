@@ -16,7 +16,7 @@ from app.keys import KeyRing, new_key
 from app.main import create_app
 from app.models import utc_now
 from app.resources import Resources
-from tests.conftest import make_settings
+from tests.conftest import copy_instance, make_settings
 from tests.security.school import School, found, restore
 
 
@@ -45,7 +45,7 @@ def founded(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """An instance with a school in it, and the school's facts."""
     folder = tmp_path_factory.mktemp("school")
     KeyRing((new_key(utc_now()),)).write(folder / "keys.json")
-    shutil.copy(sqlite_template, folder / "portfolio.db")
+    copy_instance(sqlite_template, folder)
 
     async def begin() -> School:
         async with _run(make_settings(folder)) as app:
@@ -63,11 +63,14 @@ def stage_settings(
     request: pytest.FixtureRequest,
 ) -> Settings:
     """Settings of an instance of this test's own, with the school's keys and pictures."""
+    ignore = None
     if engine == "postgresql":
         settings: Settings = request.getfixturevalue("settings")
+        # That database has been sealed with a key of its own.
+        ignore = shutil.ignore_patterns(settings.audit_keys_path.name)
     else:
         settings = make_settings(tmp_path, **settings_changes)
-    shutil.copytree(founded[0], tmp_path, dirs_exist_ok=True)
+    shutil.copytree(founded[0], tmp_path, dirs_exist_ok=True, ignore=ignore)
     return settings
 
 

@@ -115,6 +115,7 @@ _BASE64 = base64.b64encode(_picture()).decode()
 _CHANGES = {"name": "Somebody Else", "email": "else@example.org"}
 
 BODIES: dict[str, Body] = {
+    "GET /api/v1/audit": lambda _school, _asker: {"params": {"action": "login"}},
     "POST /api/v1/auth/token": _login("data", "username"),
     "POST /api/v1/auth/login": _login("json", "uid"),
     "POST /api/v1/auth/refresh": lambda _, asker: {"json": {"refresh_token": asker.refresh}},

@@ -282,7 +282,7 @@ async def _count_on(connection: AsyncConnection, table: Table) -> None:
     """Let PostgreSQL number what is made next after what is there; SQLite does so by itself."""
     if "id" in table.columns:
         sequence = f"pg_get_serial_sequence('\"{table.name}\"', 'id')"
-        latest = f'SELECT coalesce(max(id), 0) + 1 FROM "{table.name}"'  # noqa: S608  (our names)
+        latest = f'SELECT coalesce(max(id), 0) + 1 FROM "{table.name}"'
         await connection.execute(text(f"SELECT setval({sequence}, ({latest}))"))
 
 

@@ -64,6 +64,12 @@ CURRENT = _all(
 TOKEN = _all("access_token", "token_type", "expires_in", "refresh_token")
 LINK = _all("url", "expires_at")
 SECTION = _all("abbreviation", "name", "theme")
+EVENT = _all(
+    _under("items[]", "number", "action", "occurred_at"),
+    _under("items[]", "actor", "actor.id", "actor.uid", "subject.id", "subject.uid"),
+    _under("items[]", "client_address", "request_id", "detail.kind"),
+    "next",
+)
 PICTURE = _all("url", "width", "height", "created_at")
 EVERYBODY = _all(_under("items[]", PUBLIC), _under("items[own]", ACCOUNT), "next")
 EVERY_ACCOUNT = _all(_under("items[]", ACCOUNT), _under("items[own]", ACCOUNT), "next")
@@ -102,6 +108,7 @@ SUCCESS: dict[str, Row] = {
     "GET /api/v1/auth/session": CURRENT,
     "GET /api/v1/auth/sessions": _under("[]", LOGIN),
     "GET /api/v1/connection": _all("scheme", "forwarded_for"),
+    "GET /api/v1/audit": EVENT,
     "GET /api/v1/sections": _all(_under("items[]", SECTION), "next"),
     "POST /api/v1/sections": SECTION,
     "GET /api/v1/sections/{abbreviation}": SECTION,

@@ -104,7 +104,7 @@ class TestThrottle:
         with pytest.raises(TooManyAttempts) as refusal:
             await log_in(resources)
         assert 290 <= refusal.value.retry_after <= 300
-        assert await trail(resources) == ["login-failed"] * 3
+        assert await trail(resources) == [*["login-failed"] * 3, "login-throttled"]
         assert ada.uid == "ada"
 
     async def test_unknown_names_too(self, resources: Resources) -> None:

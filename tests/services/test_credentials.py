@@ -152,7 +152,7 @@ class TestChange:
         with pytest.raises(WrongPassword):
             await change(resources, acting(ada, current), given="wrong")
         assert await is_password(resources, ada, PASSWORD)
-        assert await trail(resources) == []
+        assert await trail(resources) == ["password-refused"]
 
     async def test_weak_new_password(
         self, resources: Resources, ada: User, current: UserSession

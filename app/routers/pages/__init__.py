@@ -6,8 +6,18 @@ undone before the form is shown again.
 
 from fastapi import APIRouter
 
-from app.routers.pages import account, admin, docs, entrance, origins, picture, sections, token
+from app.routers.pages import (
+    account,
+    admin,
+    audit,
+    docs,
+    entrance,
+    origins,
+    picture,
+    sections,
+    token,
+)
 
 router = APIRouter(include_in_schema=False)
-for part in (entrance, account, picture, sections, token, admin, origins, docs):
+for part in (entrance, account, picture, sections, token, admin, audit, origins, docs):
     router.include_router(part.router)

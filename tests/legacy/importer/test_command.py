@@ -51,7 +51,7 @@ class TestRefuses:
         Path("notes.txt").write_text("Dear diary")
         assert "neither an SQLite database" in sentence(ready("import-flask", "notes.txt"))
         assert sorted(path.name for path in Path("instance").iterdir()) == [
-            *("keys.json", "portfolio.db", "portfolio.db-server"),
+            *("audit-keys.json", "keys.json", "portfolio.db", "portfolio.db-server"),
         ]
 
     def test_beside_a_server(self, ready: Run, old: str) -> None:

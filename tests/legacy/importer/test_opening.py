@@ -306,7 +306,7 @@ class TestOddDatabases:
         with closing(sqlite3.connect(made.path)) as database:
             database.execute("PRAGMA writable_schema=ON")
             rule = "replace(sql, '_password VARCHAR(255)', '_password VARCHAR(255) NOT NULL')"
-            database.execute(f"UPDATE sqlite_master SET sql = {rule}")  # noqa: S608
+            database.execute(f"UPDATE sqlite_master SET sql = {rule}")
             database.commit()
         with closing(sqlite3.connect(made.path)) as database:
             (found,) = database.execute("PRAGMA quick_check").fetchone()

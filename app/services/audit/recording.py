@@ -1,0 +1,136 @@
+"""Writing the trail: in the transaction of what it tells about, as the last thing it does.
+
+Events wait in the session until the transaction's end. Then the head is locked, they get the next
+numbers, digests and seals, and the head moves on. So nobody waits for the head longer than one
+commit takes, and whoever holds it waits for nothing.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import col, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.db import at_the_end, seal_keys_of
+from app.models import AuditEvent, AuditHead
+from app.principals import Actor
+from app.seals import NOTHING, Entry, SealKeys
+
+BROKEN, KEY_CHANGED = "audit-broken", "audit-key-changed"
+_WAITING = "events that wait"
+_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def record(
+    session: AsyncSession, actor: Actor, action: str, *, subject: str | None = None, **detail: str
+) -> None:
+    """Add an event. `subject` is the public id of whom it is about; `detail` holds no secrets."""
+    event = AuditEvent(
+        action=action,
+        actor=actor.public_id,
+        subject=subject,
+        client_address=actor.client_address,
+        request_id=actor.request_id,
+        detail=detail,
+    )
+    waiting: list[AuditEvent] = session.info.setdefault(_WAITING, [])
+    if not waiting:
+        at_the_end(session, partial(_append, session))
+    waiting.append(event)
+
+
+async def take_as_long(session: AsyncSession) -> None:
+    """Write to the head what stands there: it takes as long as an event, and leaves nothing."""
+    await session.exec(update(AuditHead).values(count=AuditHead.count))
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a trail ends: the number and the digest of the last event."""
+
+    number: int
+    digest: str
+
+
+async def _append(session: AsyncSession) -> None:
+    """Put the events that wait at the end of the chain.
+
+    If the head does not tell of the last event, or its seal does not hold, somebody changed the
+    trail or the key is another. Going on as if nothing were would cover that up, and refusing would
+    stop every login: so an event that says what was found comes first, and `verify` reports it.
+    """
+    events: list[AuditEvent] = session.info.pop(_WAITING)
+    await session.flush()
+    keys = seal_keys_of(session)
+    head = await _lock_head(session)
+    end = await find_end(session)
+    if not tells_of(head, end, keys):
+        events.insert(0, _note(head, end, keys))
+    number, digest = end.number, end.digest
+    for event in events:
+        number += 1
+        event.id, event.kid = number, keys.kid
+        event.digest = digest = entry_of(event).digest(digest)
+        event.seal = keys.seal_event(digest)
+        session.add(event)
+    head.count, head.kid, head.digest = number, keys.kid, digest
+    head.seal = keys.seal_head(number, digest)
+    await session.flush()
+
+
+async def _lock_head(session: AsyncSession) -> AuditHead:
+    query = select(AuditHead).with_for_update()
+    head = (await session.exec(query)).one_or_none()
+    if head is None:
+        # Somebody took it away. Of two who find that at once, one makes it.
+        values = {"id": 1, "count": 0, "kid": "", "digest": "", "seal": ""}
+        insert = _INSERT[session.get_bind().dialect.name]
+        await session.exec(insert(AuditHead).values(values).on_conflict_do_nothing())
+        head = (await session.exec(query)).one()
+    return head
+
+
+async def find_end(session: AsyncSession) -> End:
+    """Return how the trail ends."""
+    query = select(AuditEvent.id, AuditEvent.digest).order_by(col(AuditEvent.id).desc()).limit(1)
+    last = (await session.exec(query)).one_or_none()
+    return End(0, NOTHING) if last is None else End(last[0] or 0, last[1])
+
+
+def tells_of(head: AuditHead, end: End, keys: SealKeys) -> bool:
+    """Whether a head is sealed and tells of this end."""
+    is_sealed = keys.fits_head(head.kid, head.count, head.digest, head.seal)
+    return is_sealed and (head.count, head.digest) == (end.number, end.digest)
+
+
+def _note(head: AuditHead, end: End, keys: SealKeys) -> AuditEvent:
+    """Return the event that tells what was found in the head's place, the head included."""
+    is_whole = (head.count, head.digest) == (end.number, end.digest)
+    is_foreign = bool(head.kid) and head.kid not in keys
+    return AuditEvent(
+        action=KEY_CHANGED if is_whole and is_foreign else BROKEN,
+        detail={
+            "count": str(head.count),
+            "found": str(end.number),
+            "kid": head.kid,
+            "digest": head.digest,
+            "seal": head.seal,
+        },
+    )
+
+
+def entry_of(event: AuditEvent) -> Entry:
+    """Return an event as its digest sees it."""
+    return Entry(
+        number=event.id or 0,
+        occurred_at=event.occurred_at,
+        action=event.action,
+        actor=event.actor,
+        subject=event.subject,
+        client_address=event.client_address,
+        request_id=event.request_id,
+        detail=event.detail,
+        kid=event.kid,
+    )

@@ -1,0 +1,103 @@
+"""How long verifying a long audit trail takes: `python -m benchmarks.audit [EVENTS]`.
+
+Makes an instance with so many events on SQLite, then verifies and exports them as the commands do.
+Says how long that took, how busy it was (the truer figure where the machine has other work), and
+the largest memory.
+"""
+
+import json
+import os
+import resource
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import typer
+
+from app.config import Settings
+from app.seals import NOTHING, Entry, SealKeys, read_seal_keys
+
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def events(count: int, keys: SealKeys) -> Iterator[tuple[Any, ...]]:
+    """Yield rows of a trail as the server writes them."""
+    digest = NOTHING
+    for number in range(1, count + 1):
+        entry = Entry(
+            number=number,
+            occurred_at=BEGINNING + timedelta(seconds=number),
+            action="login",
+            actor=None,
+            subject=f"pupil{number % 900:011}",
+            client_address="192.0.2.1",
+            request_id="0123456789abcdef0123456789abcdef",
+            detail={"kind": "cookie"},
+            kid=keys.kid,
+        )
+        digest = entry.digest(digest)
+        moment = f"{entry.occurred_at:%Y-%m-%d %H:%M:%S.%f}"
+        yield (
+            *(number, moment, entry.action, entry.actor, entry.subject, entry.client_address),
+            *(entry.request_id, json.dumps(entry.detail), entry.kid, digest),
+            keys.seal_event(digest),
+        )
+
+
+def fill(path: Path, count: int, keys: SealKeys) -> None:
+    """Write a trail and its head."""
+    with closing(sqlite3.connect(path)) as database:
+        database.executemany(
+            "INSERT INTO audit_event (id, occurred_at, action, actor, subject, client_address, "
+            "request_id, detail, kid, digest, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            events(count, keys),
+        )
+        (digest,) = database.execute("SELECT digest FROM audit_event ORDER BY id DESC").fetchone()
+        database.execute(
+            "UPDATE audit_head SET count = ?, kid = ?, digest = ?, seal = ?",
+            [count, keys.kid, digest, keys.seal_head(count, digest)],
+        )
+        database.commit()
+
+
+def run(folder: Path, *arguments: str) -> tuple[float, float]:
+    """Run a command of ours and return how many seconds it took, and how many of a processor."""
+    environment = {**os.environ, "INSTANCE_DIR": str(folder / "instance")}  # noqa: TID251
+    command = [sys.executable, "-m", "app", *arguments]
+    started, busy = time.perf_counter(), _busy()
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    return time.perf_counter() - started, _busy() - busy
+
+
+def _busy() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def main(count: Annotated[int, typer.Argument(help="How many events.")] = 1_000_000) -> None:
+    """Measure and print."""
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        run(folder, "migrate")
+        settings = Settings(_env_file=None, instance_dir=folder / "instance")
+        fill(folder / "instance" / "portfolio.db", count, read_seal_keys(settings))
+        file = str(folder / "export")
+        for arguments in (("list",), ("verify",), ("export", file), ("verify", "--against", file)):
+            seconds, busy = run(folder, "audit", *arguments)
+            name = " ".join(arguments[:2] if len(arguments) > 2 else arguments[:1])  # noqa: PLR2004
+            typer.echo(
+                f"{name:16} {count:,} events: {seconds:5.1f} s, {busy:5.1f} s of a processor"
+            )
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    typer.echo(f"largest process: {largest:.0f} MB")
+
+
+if __name__ == "__main__":
+    typer.run(main)
