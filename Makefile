@@ -6,7 +6,7 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 # Where a gap in the tests would be a gap in the door.
 GUARDED = app/tokens.py,app/passwords*.py,app/principals.py,app/services/sessions*.py
 
-.PHONY: help run test fuzz check races fix wheel lock advisories image-test clean
+.PHONY: help run test fuzz mutants check races fix wheel lock advisories image-test clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,11 @@ test: check ## The whole check: format, lint, imports, types, tests, coverage
 fuzz: ## Look for inputs that nobody thought of: another seed each time, some hours
 	@sh scripts/setup dev
 	.venv/bin/python -m pytest -n auto --hypothesis-profile=fuzz tests/fuzz
+
+mutants: ## Change what is guarded, a piece at a time, and see whether a test notices
+	@test -x .mutants/bin/mutmut || { python3 -m venv .mutants && .mutants/bin/pip install --quiet --no-deps -r requirements-dev.lock && .mutants/bin/pip install --quiet mutmut==3.8.1; }
+	.mutants/bin/mutmut run
+	.mutants/bin/mutmut results
 
 check: ## The same without the tests
 	@sh scripts/setup dev

@@ -9,7 +9,7 @@ from pydantic import SecretStr, ValidationError
 from app.config import ENV_PREFIX, WEAK_SECRETS, Settings, unknown_settings
 from app.startup import explain
 
-GOOD_SECRET = "abcdefgh" * 4
+GOOD_SECRET = "k7Xq2vN9-bT4wZ_8mJ1sR5yL3cH6pF0d"
 PRODUCTION: dict[str, Any] = {"environment": "production", "public_url": "https://api.school.org"}
 
 
@@ -104,6 +104,12 @@ class TestSecretKey:
             *("", "short", GOOD_SECRET[:-1], "a" * 40, "abcdefg" * 6, " " * 32),
             *sorted(WEAK_SECRETS),
             *("YOUR-256-BIT-SECRET", "ChangeMe"),
+            *(
+                "abcdefgh" * 4,
+                "change-me-" * 4,
+                "your-256-bit-secret" * 2,
+            ),
+            *("insecure" * 3 + "0123456789abcde", "0123456789abcde" * 3),
         ],
     )
     def test_weak(self, secret: str) -> None:

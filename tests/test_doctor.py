@@ -153,7 +153,7 @@ class TestFiles:
 
     def test_only_what_the_settings_use(self, tmp_path: Path) -> None:
         url = f"postgresql://u@127.0.0.1:{free_port()}/d"
-        settings = quiet(tmp_path, secret_key="abcdefgh" * 4, database_url=url)
+        settings = quiet(tmp_path, secret_key="k7Xq2vN9-bT4wZ_8mJ1sR5yL3cH6pF0d", database_url=url)
         assert list(findings(settings, "Files")) == [str(tmp_path)]
 
 

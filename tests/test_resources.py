@@ -9,7 +9,7 @@ from app.keys import KeyRing
 from app.resources import load_key_ring, open_resources
 from tests.conftest import make_settings
 
-SECRET = "abcdefgh" * 4
+SECRET = "k7Xq2vN9-bT4wZ_8mJ1sR5yL3cH6pF0d"
 
 
 class TestKeyRing:

@@ -27,7 +27,7 @@ from tests.conftest import copy_instance, make_settings
 from tests.postgres import free_port
 from tests.revisions import LINES
 
-SECRET = "abcdefgh" * 4
+SECRET = "k7Xq2vN9-bT4wZ_8mJ1sR5yL3cH6pF0d"
 NOBODY = 65534
 
 

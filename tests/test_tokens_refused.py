@@ -337,6 +337,12 @@ class TestRefreshTokens:
         token = TokenCodec(RING).issue_refresh(SID, 3)
         assert all(is_refused(token, purpose) for purpose in Purpose)
 
+    def test_those_that_are_out_stay_good(self) -> None:
+        """How they are made may not change, or every script has to log in again."""
+        token = "prt_Zk3vJx9q0aQbT1uE.3.uZ6Yox4KKb9UJ8tFUzNCbSYXCPRzbP6PCndM5h5kAoY"
+        assert TokenCodec(RING).issue_refresh(SID, 3) == token
+        assert TokenCodec(RING).read_refresh(token) == (SID, 3)
+
     def test_an_older_key_of_the_ring_still_reads(self) -> None:
         token = TokenCodec(KeyRing((OTHER_KEY,))).issue_refresh(SID, 3)
         both = TokenCodec(KeyRing((OTHER_KEY, KEY)))

@@ -8,8 +8,14 @@ MIN_SECRET_LENGTH = 32
 
 # Values that stand in public examples and tutorials; a server that signs with one is open to all.
 WEAK_SECRETS = frozenset(
-    {"secret", "secretkey", "changeme", "changethis", "your-256-bit-secret", "supersecret"}
+    {
+        *("secret", "secretkey", "changeme", "changethis", "your-256-bit-secret", "supersecret"),
+        *("change-me", "change_me", "change-this", "secret-key", "secret_key", "insecure"),
+    }
 )
+# What is left of a key when the words above are taken out of it, and how many of its runs of four
+# characters differ: twice or five times a weak key is as weak.
+_FEWEST_LEFT, _RUN = 16, 4
 
 
 class LoginSettings(BaseModel):
@@ -50,10 +56,19 @@ class LoginSettings(BaseModel):
         if secret is None:
             return None
         text = secret.get_secret_value()
-        too_simple = len(set(text)) < MIN_SECRET_LENGTH // 4
-        if len(text) < MIN_SECRET_LENGTH or too_simple or text.lower() in WEAK_SECRETS:
+        if len(text) < MIN_SECRET_LENGTH or _is_simple(text):
             raise ValueError(
                 "SECRET_KEY must be at least 32 random characters. Make one with: "
                 'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
             )
         return secret
+
+
+def _is_simple(text: str) -> bool:
+    """Whether a key is a known one, or made of little, however often that is repeated."""
+    left = text.lower()
+    for word in sorted(WEAK_SECRETS, key=len, reverse=True):
+        left = left.replace(word, "")
+    runs = {text[start : start + _RUN] for start in range(len(text) - _RUN + 1)}
+    too_few = len(set(text)) < MIN_SECRET_LENGTH // 4
+    return too_few or min(len(left), len(runs)) < _FEWEST_LEFT
