@@ -17,9 +17,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, ClassVar, TypeVar
 
-from zxcvbn.frequency_lists import FREQUENCY_LISTS
-
 from app.config import Settings
+from app.guessing import COMMON, is_guessed_early
 from app.old_hashes import PUBLISHED_PASSWORDS, is_old_hash, matches
 from app.schemas import MAX_PASSWORD_BYTES, fold
 from app.turns import Turns
@@ -39,10 +38,10 @@ T = TypeVar("T")
 # What has to be settled when it is an attempt's turn; it may refuse.
 Admit = Callable[[], Awaitable[None]]
 
-_COMMON = frozenset(FREQUENCY_LISTS["passwords"])
 # A password that is somebody's uid or name with decorations around it falls to the first guess.
 _MIN_PERSONAL_PART = 4
 _LOWEST_PRIORITY = 19
+_GUESSED = "That password is among the first that are guessed. Choose a rarer one."
 
 
 def normalise(password: str) -> str:
@@ -54,7 +53,8 @@ def find_weakness(password: str, *, min_length: int, personal: tuple[str, ...]) 
     """Say in a sentence why a password is refused, or return None.
 
     There are no composition rules. `min_length` is in characters after NFC; `personal` are words
-    the password must not consist of, such as the uid, the name and the site.
+    the password must not consist of, such as the uid, the name and the site. It takes milliseconds:
+    `PasswordHasher.judge` is for the event loop.
     """
     password = normalise(password)
     if len(password) < min_length:
@@ -63,13 +63,13 @@ def find_weakness(password: str, *, min_length: int, personal: tuple[str, ...]) 
         return "Use at most 1,024 bytes."
     folded = fold(password)
     core = folded.strip("0123456789 !?.,-_#$*+@")
-    if folded in _COMMON or core in _COMMON or len(set(folded)) <= min_length // 4:
-        return "That password is among the first that are guessed. Choose a rarer one."
+    if folded in COMMON or core in COMMON or len(set(folded)) <= min_length // 4:
+        return _GUESSED
     for word in personal:
         folded_word = fold(word)
         if len(folded_word) >= _MIN_PERSONAL_PART and _mostly(folded, folded_word):
             return "That password is built from your name or this site's. Choose another."
-    return None
+    return _GUESSED if is_guessed_early(password) else None
 
 
 def _is_hashable(password: str) -> bool:
@@ -123,6 +123,18 @@ class PasswordHasher:
         )
         self._turns = Turns(
             at_once=threads, places=settings.hash_queue, patience=settings.hash_deadline_seconds
+        )
+
+    async def judge(
+        self, password: str, *, min_length: int, personal: tuple[str, ...]
+    ) -> str | None:
+        """Return what `find_weakness` says, worked out where hashes are.
+
+        Raises:
+            HashingBusy: too many hashes wait already.
+        """
+        return await self._run(
+            lambda: find_weakness(password, min_length=min_length, personal=personal)
         )
 
     async def hash(self, password: str, *, admit: Admit | None = None) -> str:

@@ -36,8 +36,8 @@ class TestLength:
         assert judge("ab cd ef gh " * 85 + "1234") is None
 
     def test_bytes_count_not_characters(self) -> None:
-        assert judge("aé€🐎" * 103) == LONG
-        assert judge("aé€🐎" * 102) is None
+        assert judge("correct horse battery" + "aé€🐎" * 101) == LONG
+        assert judge("correct horse battery" + "aé€🐎" * 100) is None
 
     def test_bytes_count_after_composing(self) -> None:
         """A Devanagari letter that NFC writes as two: 1,020 bytes become 2,040."""
@@ -69,11 +69,17 @@ class TestCommon:
         assert judge(password) == COMMON
 
     def test_four_different_characters(self) -> None:
-        assert judge("abcdabcdabcd") is None
+        assert judge("dbacadcbbdca") is None
 
     def test_longer_ones_need_more_different_characters(self) -> None:
-        assert judge("abcdeabcdeabcdeabcde", min_length=20) == COMMON
-        assert judge("abcdefabcdefabcdefab", min_length=20) is None
+        assert judge("edcabebdaceadbcebacd", min_length=20) == COMMON
+        assert judge("fedcabfebdacfeadbceb", min_length=20) is None
+
+    @pytest.mark.parametrize(
+        "password", ["passwordpassword", "sunshinedragon", "1q2w3e4r5t6y7u", "22/11/1987 22"]
+    )
+    def test_guessed_early_though_on_no_list(self, password: str) -> None:
+        assert judge(password) == COMMON
 
     @pytest.mark.parametrize(
         "password", ["correct horse battery", "ingodwedonottrust", "пароль из слов"]
@@ -115,4 +121,4 @@ class TestPersonal:
         assert judge("adamxadamyadamz", "adam") == PERSONAL
 
     def test_nothing_known_about_the_person(self) -> None:
-        assert judge("lovelace12345") is None
+        assert judge("lovelace-of-1815") is None

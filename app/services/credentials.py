@@ -19,7 +19,7 @@ from app.errors import (
     WrongPassword,
 )
 from app.models import LinkPurpose, User, UserSession, utc_now
-from app.passwords import Admit, find_weakness
+from app.passwords import Admit
 from app.principals import Actor
 from app.rate_limit import Attempt
 from app.resources import Resources
@@ -42,13 +42,16 @@ async def hash_new_password(
     `admit` is asked when it is this one's turn to be hashed, and may refuse.
 
     Raises:
-        FieldsRefused: it is too short, common, or built from the uid, the name or the site's name.
+        FieldsRefused: it is too short, guessed early, or built from the uid, the name or the
+            site's name.
         HashingBusy: too many hashes wait already.
     """
     settings = resources.settings
     text = password.get_secret_value()
     personal = (uid, *name.split(), name, settings.site_name)
-    weakness = find_weakness(text, min_length=settings.password_min_length, personal=personal)
+    weakness = await resources.hasher.judge(
+        text, min_length=settings.password_min_length, personal=personal
+    )
     if weakness is not None:
         raise FieldsRefused(FieldError(pointer, weakness, "weak_password"))
     return await resources.hasher.hash(text, admit=admit)
