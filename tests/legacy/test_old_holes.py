@@ -235,7 +235,8 @@ class TestTokens:
     async def test_tokens_printed_to_the_log(
         self, app: FastAPI, caplog: pytest.LogCaptureFixture
     ) -> None:
-        with caplog.at_level(logging.DEBUG):
+        # Ours at their most talkative, as LOG_LEVEL=debug has them; libraries are not.
+        with caplog.at_level(logging.DEBUG, logger="portfolio"):
             async with front_end(app) as page:
                 await sign_up(page)
                 token = (await log_in(page))["token"]
