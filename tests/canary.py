@@ -62,6 +62,9 @@ class Canary:
         """Remember a secret, in every spelling that hides it from a plain search."""
         if len(secret) < _SHORTEST or len(set(secret)) < _FEWEST:
             return
+        if _HASHES.match(secret):
+            # Sent in place of a password. It is looked for by its shape, where it may not be.
+            return
         if _RUN.fullmatch(secret):
             self._runs[secret[-43:]] = kind
             return
