@@ -23,10 +23,16 @@ fuzz: ## Look for inputs that nobody thought of: another seed each time, some ho
 	@sh scripts/setup dev
 	.venv/bin/python -m pytest -n auto --hypothesis-profile=fuzz tests/fuzz
 
-mutants: ## Change what is guarded, a piece at a time, and see whether a test notices
-	@test -x .mutants/bin/mutmut || { python3 -m venv .mutants && .mutants/bin/pip install --quiet --no-deps -r requirements-dev.lock && .mutants/bin/pip install --quiet mutmut==3.8.1; }
+mutants: .mutants/done ## Change what is guarded, a piece at a time, and see whether a test notices
 	.mutants/bin/mutmut run
 	.mutants/bin/mutmut results
+
+.mutants/done: requirements-dev.lock requirements-mutants.lock
+	@sh scripts/setup dev
+	@rm -rf .mutants
+	.venv/bin/python -m venv .mutants
+	.mutants/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements-dev.lock -r requirements-mutants.lock
+	@touch $@
 
 check: ## The same without the tests
 	@sh scripts/setup dev
@@ -53,6 +59,7 @@ lock: ## Remake the lock files with uv (LOCK_ARGS=--upgrade takes newer versions
 	$(LOCK) -c scripts/lock-constraints.txt pyproject.toml -o requirements.lock
 	$(LOCK) -c requirements.lock --group dev pyproject.toml -o requirements-dev.lock
 	$(LOCK) -c requirements-dev.lock --group build -o requirements-build.lock
+	$(LOCK) -c requirements-dev.lock --group mutants -o requirements-mutants.lock
 
 	@sh scripts/setup dev
 	.venv/bin/python -m tests.sbom
@@ -66,5 +73,5 @@ image-test: ## Build the container image and run it (Debian, as root: buildah, d
 	@.venv/bin/python scripts/image_test.py
 
 clean: ## Remove what the tools made; instance/ stays
-	rm -rf .venv dist build .coverage .coverage.* .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .mutants mutants dist build .coverage .coverage.* .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find app alembic tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

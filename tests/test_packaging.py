@@ -132,6 +132,7 @@ class TestLocks:
             ("requirements-dev.lock", "project", "dependencies"),
             ("requirements-dev.lock", "dependency-groups", "dev"),
             ("requirements-build.lock", "dependency-groups", "build"),
+            ("requirements-mutants.lock", "dependency-groups", "mutants"),
         ],
     )
     def test_pins_what_the_project_asks_for(self, lock: str, table: str, name: str) -> None:
@@ -147,9 +148,13 @@ class TestLocks:
     def test_agree(self, part: str) -> None:
         assert read_lock(part).items() <= read_lock("requirements-dev.lock").items()
 
-    @pytest.mark.parametrize(
-        "lock", ["requirements.lock", "requirements-dev.lock", "requirements-build.lock"]
-    )
+    def test_agree_where_both_are_installed(self) -> None:
+        """`make mutants` puts both into one environment."""
+        tests, more = read_lock("requirements-dev.lock"), read_lock("requirements-mutants.lock")
+        assert more["mutmut"]
+        assert {name: tests.get(name, more[name]) for name in more} == more
+
+    @pytest.mark.parametrize("lock", sorted(path.name for path in ROOT.glob("*.lock")))
     def test_hold_on_every_machine(self, lock: str) -> None:
         lines = (ROOT / lock).read_text().splitlines()
 
