@@ -171,7 +171,7 @@ class PasswordHasher:
         return await self._run(lambda: self._verify(password, known_hash), admit)
 
     def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown()
 
     async def _run(self, work: Callable[[], T], admit: Admit | None = None) -> T:
         await self._turns.wait()

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from sqlmodel import delete
 
-from app.errors import AdminRequired, TokenInvalid
-from app.models import Role, SessionKind, User, UserSession
+from app.errors import AdminRequired, StaffRequired, TokenInvalid
+from app.models import Picture, Profile, Role, SessionKind, User, UserSession
 from app.principals import OPERATOR, Actor, Principal, load_principal
 from app.resources import Resources
 from app.tokens import Purpose
@@ -136,6 +136,16 @@ class TestLoaded:
         assert found.updated_at == login.user.updated_at
         assert type(found.is_active) is bool
 
+    async def test_picture_that_is_shown(self, login: Login) -> None:
+        assert (await login.load()).picture is None
+        ada = login.user.id or 0
+        shown, _ = [
+            await store(login.resources, Picture(user_id=ada, width=1, height=1, size_bytes=1))
+            for _ in range(2)
+        ]
+        await store(login.resources, Profile(user_id=ada, picture_id=shown.id))
+        assert (await login.load()).picture == shown.name
+
     async def test_everything_about_the_session(self, login: Login) -> None:
         session = (await login.load()).session
         for name in type(session).__slots__:
@@ -173,6 +183,15 @@ class TestActor:
     def test_admins_and_whoever_runs_commands_are(self, actor: Actor) -> None:
         assert actor.is_admin
         actor.require_admin()
+
+    @pytest.mark.parametrize("role", [None, Role.USER])
+    def test_nobody_else_is_staff(self, role: Role | None) -> None:
+        with pytest.raises(StaffRequired):
+            Actor(role=role).require_staff()
+
+    @pytest.mark.parametrize("actor", [Actor(role=Role.TEACHER), Actor(role=Role.ADMIN), OPERATOR])
+    def test_teachers_admins_and_whoever_runs_commands_are(self, actor: Actor) -> None:
+        actor.require_staff()
 
     def test_operator_is_no_account(self) -> None:
         assert (OPERATOR.user_id, OPERATOR.public_id, OPERATOR.role) == (None, None, None)

@@ -23,7 +23,7 @@ from app.tokens import (
     read_signed,
     sign,
 )
-from tests.forgery import KEY, NOW, OTHER_KEY, RING, SID, claims, compact
+from tests.forgery import KEY, NOW, OTHER_KEY, RING, SID, claims, compact, header_text
 
 TICK = timedelta(microseconds=1)
 SAMPLE_KEY = SigningKey("0123abcd", b"your-256-bit-secret", NOW)
@@ -60,6 +60,11 @@ class TestWellKnownSample:
         touched = payload.replace("J", "K", 1)
         with pytest.raises(JWSError):
             read_signed(f"{header}.{touched}.{signature}", jose_key(SAMPLE_KEY))
+
+    @pytest.mark.parametrize("algorithm", ["none", "HS512", "RS256"])
+    def test_does_not_hold_under_the_name_of_another_algorithm(self, algorithm: str) -> None:
+        with pytest.raises(JWSError):
+            read_signed(compact(header_text(alg=algorithm)), jose_key(KEY))
 
     def test_is_reproduced(self) -> None:
         assert sign(SAMPLE_CLAIMS, jose_key(SAMPLE_KEY)) == SAMPLE
@@ -239,7 +244,7 @@ class TestOneTimeSecrets:
 
 
 class TestBase64:
-    @pytest.mark.parametrize("raw", [b"", b"f", b"fo", b"foo", b"\xff\xfe\xfb"])
+    @pytest.mark.parametrize("raw", [b"", b"f", b"fo", b"foo", b"\xff\xfe\xfb", b"\0\0\x17"])
     def test_there_and_back(self, raw: bytes) -> None:
         text = b64encode(raw)
         assert "=" not in text

@@ -35,8 +35,8 @@ class Refreshed:
     is_reused: bool = False
 
 
-def _idle_limit(settings: Settings, user_session: UserSession, now: datetime) -> datetime:
-    return min(now + timedelta(days=settings.session_idle_days), user_session.ends_at)
+def _idle_limit(settings: Settings, ends_at: datetime, now: datetime) -> datetime:
+    return min(now + timedelta(days=settings.session_idle_days), ends_at)
 
 
 async def open_session(
@@ -65,9 +65,8 @@ async def open_session(
         created_at=now,
         renewed_at=now,
         ends_at=ends_at,
-        expires_at=ends_at,
+        expires_at=_idle_limit(settings, ends_at, now),
     )
-    user_session.expires_at = _idle_limit(settings, user_session, now)
     session.add(user_session)
     audit.record(session, actor, "login", subject=user.public_id, kind=kind.value)
     try:
@@ -116,7 +115,7 @@ async def refresh_session(
     if counter == user_session.refresh_counter:
         user_session.refresh_counter += 1
         user_session.renewed_at = now
-        user_session.expires_at = _idle_limit(settings, user_session, now)
+        user_session.expires_at = _idle_limit(settings, user_session.ends_at, now)
     elif not _is_parallel(user_session, counter, now):
         user_session.revoked_at = now
         audit.record(session, actor, "refresh-reuse", subject=user.public_id)
@@ -153,7 +152,7 @@ async def renew_session(
     if user_session is None or user_session.revoked_at is not None:
         return None
     user_session.renewed_at = now
-    user_session.expires_at = _idle_limit(settings, user_session, now)
+    user_session.expires_at = _idle_limit(settings, user_session.ends_at, now)
     return user_session.expires_at
 
 
@@ -163,7 +162,7 @@ async def list_sessions(
     """Return the actor's living sessions, the latest used first."""
     query = (
         select(UserSession)
-        .join(User, col(User.id) == col(UserSession.user_id))
+        .join(User)
         .where(
             UserSession.user_id == actor.user_id,
             col(UserSession.revoked_at).is_(None),

@@ -54,9 +54,10 @@ class TestOpen:
             await open_one(resources, make_user(id=NOBODY))
         assert await trail(resources) == []
 
-    async def test_account_that_was_never_stored(self, resources: Resources) -> None:
+    async def test_account_that_was_never_stored(self, resources: Resources, ada: User) -> None:
         with pytest.raises(LoginFailed):
-            await open_one(resources, make_user())
+            await open_one(resources, make_user("bob"))
+        assert await listed(resources, acting(ada)) == []
 
     async def test_is_always_a_new_one(self, resources: Resources, ada: User) -> None:
         opened = [await open_one(resources, ada) for _ in range(3)]
@@ -71,6 +72,10 @@ class TestOpen:
         assert (opened.cookie_profile, opened.refresh_counter) == ("http", 0)
         assert opened.revoked_at is None
         assert await trail(resources) == ["login"]
+
+    async def test_bearer_session_has_no_cookie(self, resources: Resources, ada: User) -> None:
+        opened = await must(resources, await open_one(resources, ada, kind=BEARER))
+        assert (opened.kind, opened.cookie_profile) == (BEARER, "")
 
     async def test_long_user_agent_is_cut(self, resources: Resources, ada: User) -> None:
         opened = await open_one(resources, ada, actor=Actor(user_agent="x" * 500))
@@ -336,3 +341,13 @@ class TestEndAll:
         assert await listed(resources, acting(ada)) == []
         assert len(await listed(resources, acting(bob))) == 1
         assert await trail(resources) == ["sessions-ended"]
+
+    async def test_brings_nothing_back_that_had_ended(
+        self, resources: Resources, ada: User
+    ) -> None:
+        """By an earlier such end; ada's account has seen four."""
+        for epoch in range(5):
+            await store(resources, make_session(ada, auth_epoch=epoch))
+        async with resources.database.transaction() as session:
+            await sessions.end_all_sessions(session, acting(ada), user_id=ada.id or 0)
+        assert await listed(resources, acting(ada)) == []
