@@ -23,7 +23,7 @@ from tests.test_cli import Run, create, query, ready, run, sentence
 
 __all__ = ["ready", "run"]
 
-SECRET, LATER = "abcdefgh" * 4, "hgfedcba" * 4
+SECRET, LATER = "Rk3vTq8xLw5nZy2bHs7dGm4cPa6jEo1f", "Jp9fVu6aXe1tCi0oQz8wNr5hMb2kSd7g"
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ class TestSecrets:
         assert mask_password(url) == shown
 
     def test_nothing_secret_is_shown(self, tmp_path: Path) -> None:
-        secret = "hunter2-" * 6
+        secret = "hunter2-Rk3vTq8xLw5nZy2bHs7dGm4cPa6jEo1f"
         url = f"postgresql://u:hunter2@127.0.0.1:{free_port()}/d?password=hunter2"
         text = everything(quiet(tmp_path, secret_key=secret, database_url=url))
         assert "hunter2" not in text

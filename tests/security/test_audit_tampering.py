@@ -287,7 +287,7 @@ class TestPutBack:
 
 
 class TestKeys:
-    SECRET, LATER = "abcdefgh" * 4, "hgfedcba" * 4
+    SECRET, LATER = "Rk3vTq8xLw5nZy2bHs7dGm4cPa6jEo1f", "Jp9fVu6aXe1tCi0oQz8wNr5hMb2kSd7g"
 
     async def test_another_secret(self, victim: Resources) -> None:
         """What the old one sealed cannot be verified without it, and can with it."""
