@@ -10,7 +10,8 @@ from app.services.audit.actions import ACTIONS
 from app.services.audit.reading import Filters
 
 _ACTIONS = {"enum": ["", *ACTIONS]}
-_DAY = {"format": "date", "examples": ["2026-11-24"]}
+# No format `date`: a form that leaves it open sends an empty text.
+_DAY = {"examples": ["2026-11-24"]}
 
 Action = Annotated[str, Query(description="One action only.", json_schema_extra=_ACTIONS)]
 Person = Annotated[
