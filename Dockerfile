@@ -20,6 +20,7 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
 
 COPY LICENSE README.md pyproject.toml ./
 COPY app app
+COPY docs/sbom.cdx.json docs/
 COPY alembic alembic
 COPY static static
 COPY templates templates
