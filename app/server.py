@@ -48,7 +48,8 @@ def serve(settings: Settings, report: Callable[[str], None]) -> None:
         prepare(settings, report)
         for name in unknown_settings():
             log.warning("Unknown setting, ignored", extra={"setting": name})
-        allow_files(settings.max_connections)
+        connections = allow_files(settings.max_connections)
+        settings = settings.model_copy(update={"max_connections": connections})
         config = uvicorn.Config(
             create_app(settings),
             loop="uvloop",
@@ -130,21 +131,23 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def allow_files(connections: int) -> None:
+def allow_files(connections: int) -> int:
     """Raise this process's limit of open files to what so many connections need.
 
-    Raises:
-        CannotStart: the system does not allow as many.
+    Returns how many connections the system allows: fewer where its own limit is lower, which is no
+    reason not to start, and is logged.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = connections + OTHER_FILES
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        needed, connections = hard, max(hard - OTHER_FILES, 10)
+        log.warning(
+            "The system's limit of open files allows fewer connections; raise `ulimit -n`",
+            extra={"connections": connections},
+        )
     if soft != resource.RLIM_INFINITY and soft < needed:
-        if hard != resource.RLIM_INFINITY and hard < needed:
-            raise CannotStart(
-                f"{connections} connections need {needed} open files; the system allows {hard}. "
-                f"Raise `ulimit -n`, or set MAX_CONNECTIONS={max(hard - OTHER_FILES, 10)}."
-            )
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    return connections
 
 
 def _why_no_port(settings: Settings, error: OSError) -> str:

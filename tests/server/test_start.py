@@ -138,6 +138,13 @@ class TestWaysToStart:
         server = start(*command, PYTHONPATH="" if command[0].endswith(".py") else str(ROOT))
         assert httpx.get(f"{server.url}/healthz").status_code == 200
 
+    def test_where_the_system_allows_few_files(self, start: Start, tmp_path: Path) -> None:
+        lower = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))"
+        run = "import runpy; runpy.run_module('app', run_name='__main__')"
+        server = start("-c", f"{lower}; {run}")
+        assert httpx.get(f"{server.url}/healthz").status_code == 200
+        assert "connections=100" in (tmp_path / "server.log").read_text()
+
     def test_an_asgi_server_of_ones_own(self, start: Start, tmp_path: Path) -> None:
         start().stop()
         port = str(free_port())
