@@ -194,5 +194,6 @@ class TestImage:
         assert taken == {
             *("LICENSE", "README.md", "pyproject.toml", "requirements.lock"),
             *("requirements-build.lock", "app", "alembic", "static", "templates"),
+            "docs/sbom.cdx.json",
         }
         assert all(Path(ROOT / name).exists() for name in taken)
