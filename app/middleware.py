@@ -261,7 +261,7 @@ class ConditionalGet:
 def _is_comparable(start: Message) -> bool:
     headers = Headers(raw=start["headers"])
     control = headers.get("cache-control", "")
-    return start["status"] == 200 and "no-cache" in control and "etag" not in headers  # noqa: PLR2004
+    return start["status"] == HTTPStatus.OK and "no-cache" in control and "etag" not in headers
 
 
 def _tag(start: Message, body: Message, known: str) -> Message:

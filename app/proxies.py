@@ -17,6 +17,7 @@ from app.incoming import Forwarding
 # More proxies than anybody puts in a row.
 _MAX_HOPS = 20
 _MAX_LENGTH = 4096
+_MAX_PORT_DIGITS = 5
 
 
 class TrustedProxies:
@@ -93,4 +94,5 @@ def _without_port(entry: str) -> str:
 
 def _is_port(text: str) -> bool:
     digits = text.removeprefix(":")
-    return text.startswith(":") and digits.isascii() and digits.isdigit() and len(digits) <= 5  # noqa: PLR2004
+    is_number = digits.isascii() and digits.isdigit()
+    return text.startswith(":") and is_number and len(digits) <= _MAX_PORT_DIGITS

@@ -1,6 +1,7 @@
 """From a template to an HTTP answer: the headers that every page has, and who is looking at it."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, cast
 
 from starlette.requests import Request
@@ -40,7 +41,7 @@ def page(
     """
     settings = get_settings(request)
     viewer = getattr(request.state, "principal", None)
-    is_kept = status == 200 and viewer is None and not is_secret  # noqa: PLR2004
+    is_kept = status == HTTPStatus.OK and viewer is None and not is_secret
     templates = cast("Templates", request.app.state.templates)
     text = templates.render(
         template,

@@ -6,12 +6,7 @@ the largest memory.
 """
 
 import json
-import os
-import resource
 import sqlite3
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -23,6 +18,7 @@ import typer
 
 from app.config import Settings
 from app.seals import NOTHING, Entry, SealKeys, read_seal_keys
+from benchmarks.commands import largest, run
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -67,20 +63,6 @@ def fill(path: Path, count: int, keys: SealKeys) -> None:
         database.commit()
 
 
-def run(folder: Path, *arguments: str) -> tuple[float, float]:
-    """Run a command of ours and return how many seconds it took, and how many of a processor."""
-    environment = {**os.environ, "INSTANCE_DIR": str(folder / "instance")}  # noqa: TID251
-    command = [sys.executable, "-m", "app", *arguments]
-    started, busy = time.perf_counter(), _busy()
-    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
-    return time.perf_counter() - started, _busy() - busy
-
-
-def _busy() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
 def main(count: Annotated[int, typer.Argument(help="How many events.")] = 1_000_000) -> None:
     """Measure and print."""
     with TemporaryDirectory() as temporary:
@@ -89,14 +71,13 @@ def main(count: Annotated[int, typer.Argument(help="How many events.")] = 1_000_
         settings = Settings(_env_file=None, instance_dir=folder / "instance")
         fill(folder / "instance" / "portfolio.db", count, read_seal_keys(settings))
         file = str(folder / "export")
-        for arguments in (("list",), ("verify",), ("export", file), ("verify", "--against", file)):
-            seconds, busy = run(folder, "audit", *arguments)
-            name = " ".join(arguments[:2] if len(arguments) > 2 else arguments[:1])  # noqa: PLR2004
+        steps = {"list": [], "verify": [], "export": [file], "verify --against": [file]}
+        for name, files in steps.items():
+            seconds, busy = run(folder, "audit", *name.split(), *files)
             typer.echo(
                 f"{name:16} {count:,} events: {seconds:5.1f} s, {busy:5.1f} s of a processor"
             )
-    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    typer.echo(f"largest process: {largest:.0f} MB")
+    typer.echo(f"largest process: {largest():.0f} MB")
 
 
 if __name__ == "__main__":

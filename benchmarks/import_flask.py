@@ -6,12 +6,7 @@ fresh instance (of `DATABASE_URL`, or SQLite), then again. Says how long that to
 DATABASE_URL names must be there, and empty.
 """
 
-import os
-import resource
 import sqlite3
-import subprocess
-import sys
-import time
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.commands import largest, run
 from tests.legacy.old_databases import OLD_HASH, make_old_database
 
 SECTIONS = 40
@@ -55,20 +51,6 @@ def fill(path: Path, people: int) -> None:
         database.commit()
 
 
-def run(folder: Path, *arguments: str) -> tuple[float, float]:
-    """Run a command of ours and return how many seconds it took, and how many of a processor."""
-    environment = {**os.environ, "INSTANCE_DIR": str(folder / "instance")}  # noqa: TID251
-    command = [sys.executable, "-m", "app", *arguments]
-    started, busy = time.perf_counter(), _busy()
-    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
-    return time.perf_counter() - started, _busy() - busy
-
-
-def _busy() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
 def main(people: Annotated[int, typer.Argument(help="How many.")] = 100_000) -> None:
     """Measure and print."""
     with TemporaryDirectory() as temporary:
@@ -80,8 +62,7 @@ def main(people: Annotated[int, typer.Argument(help="How many.")] = 100_000) -> 
             typer.echo(
                 f"{name:8} {people:,} people: {seconds:5.1f} s, {busy:5.1f} s of a processor"
             )
-    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    typer.echo(f"largest process: {largest:.0f} MB")
+    typer.echo(f"largest process: {largest():.0f} MB")
 
 
 if __name__ == "__main__":

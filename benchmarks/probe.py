@@ -31,6 +31,7 @@ def ask(url: str, token: str) -> None:
             sys.exit(f"The server answered {answer.status}.")
         typer.echo(round((time.perf_counter() - started) * 1000, 2))
         due += 1 / A_SECOND
+        # At an even pace, however long an answer took.
         time.sleep(max(0.0, due - time.perf_counter()))
 
 

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+# A longer time to wait is told in minutes.
+_IN_SECONDS = 90
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -147,7 +150,7 @@ class TooManyAttempts(AppError):
 
 def _in_words(seconds: int) -> str:
     """Say a time to wait as people do, never shorter than it is."""
-    if seconds <= 90:  # noqa: PLR2004
+    if seconds <= _IN_SECONDS:
         return "a second" if seconds == 1 else f"{seconds} seconds"
     return f"{math.ceil(seconds / 60)} minutes"
 

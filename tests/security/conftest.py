@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import argon2.low_level
 import pytest
 from fastapi import FastAPI
 
@@ -83,3 +84,22 @@ async def stage(
         if engine == "postgresql":
             await restore(stage.resources, stage.school)
         yield stage
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What argon2 was asked to do."""
+    work: list[str] = []
+
+    def watch(kind: str) -> None:
+        original = getattr(argon2.low_level, kind)
+
+        def counted(*arguments: Any, **options: Any) -> Any:
+            work.append(kind)
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(argon2.low_level, kind, counted)
+
+    watch("hash_secret")
+    watch("verify_secret")
+    return work

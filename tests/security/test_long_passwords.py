@@ -7,7 +7,6 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import argon2.low_level
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -67,25 +66,6 @@ PATHS: dict[str, tuple[int, Send]] = {
     "old change": (400, send("PUT", "/api/user", "json", password="…")),
     "older change": (400, send("PUT", "/api/users", "json", uid="ada", password="…")),
 }
-
-
-@pytest.fixture
-def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What argon2 was asked to do."""
-    work: list[str] = []
-
-    def watch(kind: str) -> None:
-        original = getattr(argon2.low_level, kind)
-
-        def counted(*arguments: Any, **options: Any) -> Any:
-            work.append(kind)
-            return original(*arguments, **options)
-
-        monkeypatch.setattr(argon2.low_level, kind, counted)
-
-    watch("hash_secret")
-    watch("verify_secret")
-    return work
 
 
 @ONE_ENGINE

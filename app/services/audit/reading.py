@@ -18,6 +18,8 @@ from app.services.audit.rows import TABLE, Row, fetch_rows, select_rows
 from app.services.cursors import make_cursor, read_cursor
 
 MAX_PAGE = 100
+# Both databases hold numbers of nine digits.
+_MAX_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,7 @@ async def list_events(
 
 def _read_number(cursor: str) -> int:
     number = read_cursor(cursor)
-    # Both databases hold numbers of nine digits.
-    if not (number.isascii() and number.isdigit() and len(number) <= 9):  # noqa: PLR2004
+    if not (number.isascii() and number.isdigit() and len(number) <= _MAX_DIGITS):
         raise FieldsRefused(FieldError("/cursor", "Use the `next` of an earlier page.", "cursor"))
     return int(number)
 
