@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.legacy.importer.passwords import is_worth_comparing
 from app.models import Role
 from app.schemas import RESERVED_UIDS
 from tests.legacy.importer.conftest import Dumping, Importing, notes, outcomes
@@ -350,6 +351,11 @@ class TestPasswords:
         old.add("users", *(old.user(f"u{n}", _password=text) for n, text in enumerate(slow)))
         report = await carry_over(old)
         assert report.remarks[0].startswith("334 passwords were not compared")
+
+    def test_are_left_uncompared_where_there_are_thousands(self) -> None:
+        cheap = {"password": pbkdf2_hash("123qwerty", 1)}
+        assert is_worth_comparing([cheap] * 2000)
+        assert not is_worth_comparing([cheap] * 2001)
 
     @pytest.mark.parametrize("settings_changes", [{"hash_queue": 1}])
     async def test_in_plain_text_are_hashed_however_many_there_are(
