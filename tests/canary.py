@@ -41,6 +41,7 @@ _HASHES = re.compile(
 )
 # A form that is shown again carries on what the link its visitor opened brought along.
 _CARRIED_ON = re.compile(r'<input type="hidden" name="(?:token|invite)" value="[^"]*">')
+_PAGE = 4096
 _FORMATTERS = (JSONFormatter(), ConsoleFormatter(colour=False))
 
 
@@ -101,11 +102,14 @@ class Canary:
         if log.exists():
             self.check(log.read_text("utf-8", errors="replace"), "a server's log")
 
-    def check_sqlite(self, path: Path) -> None:
-        """Look at the rows of a database file, and at what is left of others in it."""
+    def check_sqlite(self, path: Path, template: bytes = b"") -> None:
+        """Look at the rows of a database file, and at what is left of others in it.
+
+        What it has in common with the one that it was copied from is passed over.
+        """
         for file in (path, path.with_name(f"{path.name}-wal")):
             if file.exists():
-                text = file.read_bytes().decode(errors="replace")
+                text = _differing(file.read_bytes(), template).decode(errors="replace")
                 self.check(text, f"the database ({file.suffix})", may_hold_hashes=True)
 
     async def check_postgres(self, connection: asyncpg.Connection) -> None:
@@ -140,6 +144,13 @@ def watch() -> None:
     FastAPI.__call__ = look  # type: ignore[method-assign]  # every client's requests pass here
     # What is logged about requests, which tests would not see otherwise.
     logging.getLogger("portfolio").setLevel(logging.INFO)
+
+
+def _differing(content: bytes, template: bytes) -> bytes:
+    """Return the pages of a database that are others than at their place in a template."""
+    starts = range(0, len(content), _PAGE)
+    pages = ((start, content[start : start + _PAGE]) for start in starts)
+    return b"".join(page for start, page in pages if page != template[start : start + _PAGE])
 
 
 def _note_keys(keys: Any) -> None:

@@ -5,20 +5,17 @@ PostgreSQL the copy is emptied and used again. Commits and constraints are real.
 made cheap here and nowhere else.
 """
 
-import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import httpx
 import hypothesis
 import pytest
 from fastapi import FastAPI
 from hypothesis.configuration import set_hypothesis_home_dir
-from sqlmodel import SQLModel
 
 from app import migrations
 from app.config import Settings
@@ -26,13 +23,12 @@ from app.keys import KeyRing, new_key
 from app.main import create_app
 from app.models import utc_now
 from app.resources import Resources
-from app.seals import NOTHING, SealKeys, read_seal_keys
-from tests import canary, loopback, postgres
+from tests import canary, databases, loopback, postgres
+from tests.databases import SharedDatabase, copy_instance
 from tests.people import People
 
 IS_CI = os.environ.get("CI") == "true"  # noqa: TID251  (not a setting of the application)
 BASE_URL = "http://localhost:8086"
-_TEMPLATE, _DATABASE = "template_migrated", "test"
 
 # The same examples in every run, so that a test fails for what was changed; `make fuzz` takes the
 # other profile, which looks for what nobody thought of and prints how to see it again.
@@ -51,8 +47,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("ci")
 canary.watch()
-
-
+databases.share_statements()
 loopback.stay_here()
 
 
@@ -111,51 +106,20 @@ def postgres_server() -> Iterator[str]:
         yield address
 
 
-async def _execute(database: str, statement: str) -> None:
-    connection = await asyncpg.connect(database)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings of a migrated, empty database, whose copy tests use one after the other."""
-    asyncio.run(_execute(f"{postgres_server}/postgres", f"CREATE DATABASE {_TEMPLATE}"))
-    settings = make_settings(
-        tmp_path_factory.mktemp("pg"), database_url=f"{postgres_server}/{_TEMPLATE}"
-    )
+    """Settings of a migrated, empty database, of which tests use a copy."""
+    url = databases.create(postgres_server, "template_migrated")
+    settings = make_settings(tmp_path_factory.mktemp("pg"), database_url=url)
     migrations.upgrade(settings, lambda _line: None)
-    asyncio.run(_copy_template(f"{postgres_server}/{_DATABASE}"))
     return settings
 
 
-async def _copy_template(url: str) -> None:
-    server = url.rpartition("/")[0]
-    maintenance = f"{server}/postgres"
-    await _execute(maintenance, f"DROP DATABASE IF EXISTS {_DATABASE} WITH (FORCE)")
-    await _execute(maintenance, f"CREATE DATABASE {_DATABASE} TEMPLATE {_TEMPLATE}")
-
-
-async def _empty(url: str, keys: SealKeys) -> None:
-    """Take all rows away; a database whose tables a test changed is replaced."""
-    tables = ", ".join(f'"{table.name}"' for table in SQLModel.metadata.sorted_tables)
-    # The audit trail does not let itself be emptied, but by whoever may say that it is a replica's.
-    head = f"1, 0, '{keys.kid}', '{NOTHING}', '{keys.seal_head(0, NOTHING)}'"
-    empty = (
-        "SET lock_timeout = '3s'; SET session_replication_role = 'replica'; "
-        f"TRUNCATE {tables} RESTART IDENTITY; "
-    )
-    try:
-        connection = await asyncpg.connect(url)
-        try:
-            await canary.CANARY.check_postgres(connection)
-            await connection.execute(f"{empty} INSERT INTO audit_head VALUES ({head})")
-        finally:
-            await connection.close()
-    except asyncpg.PostgresError:
-        await _copy_template(url)
+@pytest.fixture(scope="session")
+def postgres_database(postgres_template: Settings) -> Iterator[SharedDatabase]:
+    """The copy, which tests use one after the other."""
+    with SharedDatabase(postgres_template, "test") as database:
+        yield database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -180,21 +144,15 @@ def settings(
     """Settings of an instance with keys and an empty database of this test's own."""
     KeyRing((new_key(utc_now()),)).write(tmp_path / "keys.json")
     if engine == "sqlite":
-        copy_instance(request.getfixturevalue("sqlite_template"), tmp_path)
+        origin: Path = request.getfixturevalue("sqlite_template")
+        copy_instance(origin, tmp_path)
         yield make_settings(tmp_path, **settings_changes)
-        canary.CANARY.check_sqlite(tmp_path / "portfolio.db")
+        canary.CANARY.check_sqlite(tmp_path / "portfolio.db", origin.read_bytes())
         return
-    template: Settings = request.getfixturevalue("postgres_template")
-    url = template.database_url.replace(_TEMPLATE, _DATABASE)
-    shutil.copy(template.audit_keys_path, tmp_path)
-    yield make_settings(tmp_path, database_url=url, **settings_changes)
-    asyncio.run(_empty(url, read_seal_keys(template)))
-
-
-def copy_instance(template: Path, folder: Path) -> None:
-    """Copy the migrated SQLite database and the key that its audit trail is sealed with."""
-    shutil.copy(template, folder / "portfolio.db")
-    shutil.copy(template.with_name("audit-keys.json"), folder)
+    database: SharedDatabase = request.getfixturevalue("postgres_database")
+    shutil.copy(database.keys_path, tmp_path)
+    yield make_settings(tmp_path, database_url=database.url, **settings_changes)
+    database.empty()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from app import __version__
 from app.cli import cli, main
 from app.keys import KeyRing, new_key
 from app.models import utc_now
-from tests.conftest import copy_instance
+from tests.databases import copy_instance
 from tests.people import PASSWORD
 from tests.postgres import free_port
 from tests.revisions import LINES

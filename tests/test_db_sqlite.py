@@ -29,7 +29,8 @@ from app.models import (
     UserSession,
     utc_now,
 )
-from tests.conftest import copy_instance, make_settings
+from tests.conftest import make_settings
+from tests.databases import copy_instance
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ from app.startup import (
     make_instance_dir,
     prepare,
 )
-from tests.conftest import copy_instance, make_settings
+from tests.conftest import make_settings
+from tests.databases import copy_instance
 from tests.postgres import free_port
 from tests.revisions import LINES
 

@@ -17,7 +17,8 @@ from app.keys import KeyRing, new_key
 from app.main import create_app
 from app.models import utc_now
 from app.resources import Resources
-from tests.conftest import copy_instance, make_settings
+from tests.conftest import make_settings
+from tests.databases import copy_instance
 from tests.security.school import School, found, restore
 
 
