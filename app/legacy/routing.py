@@ -5,9 +5,12 @@ browser's preflight follows none.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from copy import copy
+from typing import Any, TypeVar, cast
 
 from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from starlette.routing import compile_path
 
 from app.legacy.answers import refusals
 
@@ -42,13 +45,18 @@ class LegacyRouter(APIRouter):
             extra["requestBody"] = {"required": True, "content": content}
 
         def add(function: F) -> F:
-            for spelling, hidden in ((path, {}), (f"{path}/", {"include_in_schema": False})):
-                self.add_api_route(
-                    spelling,
-                    function,
-                    methods=[method],
-                    **{"openapi_extra": extra, **options, **hidden},
-                )
+            options.setdefault("openapi_extra", extra)
+            self.add_api_route(path, function, methods=[method], **options)
+            self.routes.append(_with_slash(cast("APIRoute", self.routes[-1])))
             return function
 
         return add
+
+
+def _with_slash(route: APIRoute) -> APIRoute:
+    """Return the same route at its other address, without having FastAPI build it once more."""
+    twin = copy(route)
+    twin.path = f"{route.path}/"
+    twin.path_regex, twin.path_format, twin.param_convertors = compile_path(twin.path)
+    twin.include_in_schema = False
+    return twin
