@@ -1,34 +1,17 @@
-"""Bringing the database to the shape the code expects, and saying where it stands.
+"""Bringing the database to the shape the code expects.
 
-The revisions are Alembic's (`alembic/versions`); the server and the commands come in here.
+The revisions are Alembic's (`alembic/versions`); the server and the commands come in here, the
+server only where something is pending: `standing.py` says so.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
-from sqlalchemy.pool import NullPool
 
 from app.config import ASSETS_DIR, Settings
-from app.db import LOOK_ONLY, make_engine
 
 Report = Callable[[str], None]
-
-
-class DatabaseTooNew(Exception):
-    """The database has a revision this code does not know: an older program meets newer data."""
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a database stands: its revision (None: empty), and those still to come, in order."""
-
-    current: str | None
-    pending: tuple[str, ...]
 
 
 def _config(settings: Settings) -> Config:
@@ -36,36 +19,6 @@ def _config(settings: Settings) -> Config:
     config.set_main_option("script_location", str(ASSETS_DIR / "alembic").replace("%", "%%"))
     config.attributes["settings"] = settings
     return config
-
-
-async def read_standing(settings: Settings) -> Standing:
-    """Compare the database with the code, changing nothing. A missing SQLite file stays missing.
-
-    Raises:
-        DatabaseTooNew: the database's revision is not one of ours.
-    """
-    current = None
-    if settings.sqlite_path is None or settings.sqlite_path.is_file():
-        engine = make_engine(settings, begin="BEGIN", pragmas=LOOK_ONLY, poolclass=NullPool)
-        try:
-            async with engine.connect() as connection:
-                current = await connection.run_sync(_current_revision)
-        finally:
-            await engine.dispose()
-    return _compare(settings, current)
-
-
-def _current_revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def _compare(settings: Settings, current: str | None) -> Standing:
-    scripts = ScriptDirectory.from_config(_config(settings))
-    newest_first = [script.revision for script in scripts.walk_revisions()]
-    if current is not None and current not in newest_first:
-        raise DatabaseTooNew(current)
-    done = newest_first.index(current) if current is not None else len(newest_first)
-    return Standing(current, tuple(reversed(newest_first[:done])))
 
 
 def upgrade(settings: Settings, report: Report) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from app import migrations
 from app.config import ENV_PREFIX, Settings
 from app.db import Database
 from app.keys import KeyRing, new_key
@@ -22,6 +21,7 @@ from app.models import LinkPurpose, utc_now
 from app.principals import OPERATOR
 from app.seals import make_seal_key
 from app.services import accounts, audit, links
+from app.standing import DatabaseTooNew, Standing, find_standing
 
 Report = Callable[[str], None]
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -67,10 +67,17 @@ def prepare(settings: Settings, report: Report) -> None:
     if make_seal_key(settings, utc_now()):
         report(f"Made a key for the audit trail in {settings.audit_keys_path}.")
     if standing.pending:
-        with beside_a_server(settings):
-            migrations.upgrade(settings, lambda line: report(f"Migrated the database: {line}"))
+        _migrate(settings, report)
     if settings.sqlite_path is not None:
         settings.sqlite_path.chmod(0o600)
+
+
+def _migrate(settings: Settings, report: Report) -> None:
+    # Imported here: it brings Alembic, which few starts need.
+    from app import migrations  # noqa: PLC0415
+
+    with beside_a_server(settings):
+        migrations.upgrade(settings, lambda line: report(f"Migrated the database: {line}"))
 
 
 def check_instance_dir(path: Path) -> None:
@@ -157,15 +164,15 @@ def _check_ring(path: Path, price: str) -> None:
         raise CannotStart(f"{path} can be read by others. Run: chmod 600 {path}")
 
 
-def read_standing(settings: Settings) -> migrations.Standing:
+def read_standing(settings: Settings) -> Standing:
     """Return where the database stands.
 
     Raises:
         CannotStart: it cannot be reached, is no database, or is newer than this code.
     """
     try:
-        return asyncio.run(migrations.read_standing(settings))
-    except migrations.DatabaseTooNew as error:
+        return asyncio.run(find_standing(settings))
+    except DatabaseTooNew as error:
         raise CannotStart(
             f"The database is newer than this program (revision {error}). "
             "Update the program, or restore a backup from before."

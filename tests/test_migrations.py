@@ -20,7 +20,7 @@ from sqlalchemy.pool import NullPool
 from app import migrations
 from app.config import ASSETS_DIR, Settings
 from app.db import make_engine
-from app.migrations import DatabaseTooNew, Standing
+from app.standing import DatabaseTooNew, Standing, find_standing
 from tests.conftest import make_settings
 from tests.revisions import LINES, REVISIONS
 
@@ -96,7 +96,7 @@ def upgrade(settings: Settings) -> list[str]:
 
 
 def standing(settings: Settings) -> Standing:
-    return asyncio.run(migrations.read_standing(settings))
+    return asyncio.run(find_standing(settings))
 
 
 class TestRefuses:
