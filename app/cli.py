@@ -13,11 +13,12 @@ import typer
 from pydantic import SecretStr
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app import __version__, doctor, startup
+from app import __version__, startup
 from app.audit_commands import audit_commands
 from app.config import Settings
 from app.console import one_sentence, run
 from app.db import at_the_end
+from app.garbage import kept_for_good
 from app.keys import KeyRing
 from app.legacy.importer.command import import_flask
 from app.models import Role, utc_now
@@ -42,11 +43,6 @@ Uid = Annotated[str, typer.Argument(help="The user name.", show_default=False)]
 RoleOption = Annotated[Role, typer.Option(help="What the account may do.")]
 
 
-def main() -> None:
-    """Run the command line; the entry point of the package."""
-    cli()
-
-
 @cli.callback(invoke_without_command=True)
 def version(
     *, version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False
@@ -63,8 +59,9 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
 ) -> None:
     """Get the instance ready and serve until Ctrl-C. Everything else is a setting; see README."""
-    # Imported here: it brings the whole web application, which no other command needs.
-    from app.server import serve as start  # noqa: PLC0415
+    with kept_for_good():
+        # Imported here: it brings the whole web application, which no other command needs.
+        from app.server import serve as start  # noqa: PLC0415
 
     chosen = {"port": port, "host": host}
     given = {name: value for name, value in chosen.items() if value is not None}
@@ -90,6 +87,9 @@ def run_doctor(
     ] = None,
 ) -> None:
     """Look at versions, files, settings, database and origins, and say what to do."""
+    # Imported here: it brings an HTTP client, which no other command needs.
+    from app import doctor  # noqa: PLC0415
+
     with one_sentence():
         settings = Settings()
     heading, bad = "", 0

@@ -5,11 +5,10 @@ them to be long enough (two in a row, a year, a walk over the keyboard, 3 for e)
 guessed just as early. The only module that imports zxcvbn.
 """
 
-from zxcvbn.frequency_lists import FREQUENCY_LISTS
-from zxcvbn.matching import L33T_TABLE, omnimatch
+from zxcvbn.matching import L33T_TABLE, RANKED_DICTIONARIES, omnimatch
 from zxcvbn.scoring import most_guessable_match_sequence
 
-COMMON = frozenset(FREQUENCY_LISTS["passwords"])
+COMMON = RANKED_DICTIONARIES["passwords"].keys()
 # What an attacker has tried soon; below it zxcvbn speaks of guessing at a login that is throttled.
 EARLY = 10**8
 # The estimate costs more than the square of a length, so a long one is looked at in parts.

@@ -18,7 +18,6 @@ from contextlib import suppress
 from typing import Any, ClassVar, TypeVar
 
 from app.config import Settings
-from app.guessing import COMMON, is_guessed_early
 from app.old_hashes import PUBLISHED_PASSWORDS, is_old_hash, matches
 from app.schemas import MAX_PASSWORD_BYTES, fold
 from app.turns import Turns
@@ -56,6 +55,10 @@ def find_weakness(password: str, *, min_length: int, personal: tuple[str, ...]) 
     the password must not consist of, such as the uid, the name and the site. It takes milliseconds:
     `PasswordHasher.judge` is for the event loop.
     """
+    # Imported here: its lists take time and memory, which most processes never need. The first
+    # password that somebody chooses brings them in, where hashes are made.
+    from app.guessing import COMMON, is_guessed_early  # noqa: PLC0415
+
     password = normalise(password)
     if len(password) < min_length:
         return f"Use at least {min_length} characters. A few words in a row make a good password."

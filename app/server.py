@@ -18,6 +18,7 @@ import uvicorn
 from app import __version__
 from app.config import Settings, unknown_settings
 from app.connections import Limits, Watch, watched_by
+from app.garbage import kept_for_good
 from app.main import create_app
 from app.observability import configure_logging
 from app.startup import CannotStart, check_alone, make_setup_link, prepare
@@ -50,8 +51,10 @@ def serve(settings: Settings, report: Callable[[str], None]) -> None:
             log.warning("Unknown setting, ignored", extra={"setting": name})
         connections = allow_files(settings.max_connections)
         settings = settings.model_copy(update={"max_connections": connections})
+        with kept_for_good():
+            application = create_app(settings)
         config = uvicorn.Config(
-            create_app(settings),
+            application,
             loop="uvloop",
             http=watched_by(Watch(limits_of(settings))),
             # No WebSocket is spoken here.

@@ -18,7 +18,8 @@ import typer
 from typer.testing import CliRunner, Result
 
 from app import __version__
-from app.cli import cli, main
+from app.__main__ import main
+from app.cli import cli
 from app.keys import KeyRing, new_key
 from app.models import utc_now
 from tests.databases import copy_instance

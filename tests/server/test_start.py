@@ -128,6 +128,19 @@ class TestSecondStart:
         assert again.status_code == 401
 
 
+class TestLoads:
+    def test_only_what_serving_needs(self, start: Start, tmp_path: Path) -> None:
+        """The rest is brought in by the command, or the first request, that needs it."""
+        start().stop()
+        with httpx.Client(base_url=start("-X", "importtime", "-m", "app").url) as client:
+            assert client.get("/").status_code == 200
+        log = (tmp_path / "server.log").read_text()
+        names = [line.rpartition("|")[2] for line in log.splitlines() if "import time:" in line]
+        loaded = {name.strip().partition(".")[0] for name in names}
+        assert "fastapi" in loaded
+        assert loaded.isdisjoint({"alembic", "mako", "httpx", "rich", "zxcvbn", "PIL"})
+
+
 class TestWaysToStart:
     @pytest.mark.parametrize(
         "command",

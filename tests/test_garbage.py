@@ -1,0 +1,25 @@
+"""When Python looks for garbage."""
+
+import gc
+
+import pytest
+
+from app.garbage import kept_for_good
+
+
+class TestKeptForGood:
+    def test_nothing_is_looked_through_meanwhile(self) -> None:
+        with kept_for_good():
+            assert not gc.isenabled()
+        assert gc.isenabled()
+
+    def test_what_is_there_then_stays(self) -> None:
+        gc.unfreeze()
+        with kept_for_good():
+            assert gc.get_freeze_count() == 0
+        assert gc.get_freeze_count() > 0
+
+    def test_after_a_failure_as_well(self) -> None:
+        with pytest.raises(ZeroDivisionError), kept_for_good():
+            _ = 1 / 0
+        assert gc.isenabled()
