@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import Any, ClassVar, TypeVar
 
 from app.config import Settings
+from app.memory import give_back_memory
 from app.old_hashes import PUBLISHED_PASSWORDS, is_old_hash, matches
 from app.schemas import MAX_PASSWORD_BYTES, fold
 from app.turns import Turns
@@ -40,6 +41,8 @@ Admit = Callable[[], Awaitable[None]]
 # A password that is somebody's uid or name with decorations around it falls to the first guess.
 _MIN_PERSONAL_PART = 4
 _LOWEST_PRIORITY = 19
+# So long after the last hash the memory of hashes is given back; the next ones take it anew.
+_QUIET_SECONDS = 5.0
 _GUESSED = "That password is among the first that are guessed. Choose a rarer one."
 
 
@@ -107,7 +110,15 @@ class OldHash(MinimalHandler):
 class PasswordHasher:
     """Hashes and verifies in threads of its own; one instance for a running application."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        quiet_seconds: float = _QUIET_SECONDS,
+        when_quiet: Callable[[], None] = give_back_memory,
+    ) -> None:
+        self._quiet_seconds, self._when_quiet = quiet_seconds, when_quiet
+        self._quiet: asyncio.TimerHandle | None = None
         self._context = CryptContext(
             schemes=["argon2", OldHash],
             # The first login makes it anew.
@@ -174,6 +185,8 @@ class PasswordHasher:
         return await self._run(lambda: self._verify(password, known_hash), admit)
 
     def close(self) -> None:
+        if self._quiet is not None:
+            self._quiet.cancel()
         self._pool.shutdown()
 
     async def _run(self, work: Callable[[], T], admit: Admit | None = None) -> T:
@@ -195,9 +208,17 @@ class PasswordHasher:
         def give_back(_: Future[T]) -> None:
             took = time.monotonic() - started
             with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
-                loop.call_soon_threadsafe(self._turns.give_back, took)
+                loop.call_soon_threadsafe(self._end_turn, loop, took)
 
         future.add_done_callback(give_back)
+
+    def _end_turn(self, loop: asyncio.AbstractEventLoop, took: float) -> None:
+        self._turns.give_back(took)
+        if self._quiet is not None:
+            self._quiet.cancel()
+        # On the loop, where it takes a millisecond: a hashing thread could be held up in it, and
+        # hold up everybody who wants memory.
+        self._quiet = loop.call_later(self._quiet_seconds, self._when_quiet)
 
     def _hash(self, password: str) -> str:
         return str(self._context.hash(normalise(password)))

@@ -20,6 +20,7 @@ from app.config import Settings, unknown_settings
 from app.connections import Limits, Watch, watched_by
 from app.garbage import kept_for_good
 from app.main import create_app
+from app.memory import share_one_heap
 from app.observability import configure_logging
 from app.startup import CannotStart, check_alone, make_setup_link, prepare
 
@@ -41,6 +42,7 @@ def serve(settings: Settings, report: Callable[[str], None]) -> None:
     Raises:
         CannotStart: the port is taken, or the instance cannot be used.
     """
+    share_one_heap()
     configure_logging(level=settings.log_level, as_json=_wants_json(settings))
     with take_port(settings) as listener:
         port: int = listener.getsockname()[1]

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from app import passwords
 from app.errors import HashingBusy
 from app.passwords import PasswordHasher
+from tests.conftest import make_settings
 from tests.services.hashing import PATIENCE, Pause, pause
 from tests.test_passwords import DECOMPOSED, PASSWORD, Costs, Hashers, costs, hashers
 
@@ -150,3 +152,29 @@ class TestEnd:
         with caplog.at_level(logging.DEBUG, "concurrent.futures"):
             hasher.close()
         assert [found for found in caplog.records if found.name == "concurrent.futures"] == []
+
+
+class TestQuiet:
+    async def test_is_told_once_nobody_hashes(self, tmp_path: Path) -> None:
+        told = asyncio.Event()
+        hasher = PasswordHasher(make_settings(tmp_path), quiet_seconds=0, when_quiet=told.set)
+        assert not told.is_set()
+        await hasher.hash(PASSWORD)
+        await asyncio.wait_for(told.wait(), PATIENCE)
+        hasher.close()
+
+    async def test_is_no_matter_any_more_after_the_end(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        loop, said = asyncio.get_running_loop(), list[str]()
+        hasher = PasswordHasher(
+            make_settings(tmp_path), quiet_seconds=3600, when_quiet=lambda: said.append("quiet")
+        )
+        await hasher.hash(PASSWORD)
+        await asyncio.sleep(0)
+        hasher.close()
+        now = loop.time()
+        monkeypatch.setattr(loop, "time", lambda: now + 7200)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert said == []
