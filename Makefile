@@ -6,7 +6,7 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 # Where a gap in the tests would be a gap in the door.
 GUARDED = app/tokens.py,app/passwords*.py,app/principals.py,app/services/sessions*.py
 
-.PHONY: help run test fuzz mutants check races fix wheel lock advisories image-test clean
+.PHONY: help run test fuzz mutants check races bench bench-quick fix wheel lock advisories image-test clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,14 @@ races: ## Fifty requests at once for what one may get, a hundred rounds on both 
 	@sh scripts/setup dev
 	.venv/bin/python -m pytest -n auto tests/security/test_races.py --races 100
 
+bench: ## Measure against bare routes and other frameworks, write docs/performance.md: 25 minutes
+	@sh scripts/setup dev
+	.venv/bin/python -m benchmarks
+
+bench-quick: ## Measure what matters most; fail where it is a fifth below docs/performance.json
+	@sh scripts/setup dev
+	.venv/bin/python -m benchmarks --quick
+
 fix: ## Format, and mend what the linter can mend
 	@sh scripts/setup dev
 	.venv/bin/ruff check --fix-only
@@ -60,6 +68,9 @@ lock: ## Remake the lock files with uv (LOCK_ARGS=--upgrade takes newer versions
 	$(LOCK) -c requirements.lock --group dev pyproject.toml -o requirements-dev.lock
 	$(LOCK) -c requirements-dev.lock --group build -o requirements-build.lock
 	$(LOCK) -c requirements-dev.lock --group mutants -o requirements-mutants.lock
+	for peer in flask fastapi_users django; do \
+		$(LOCK) benchmarks/peers/$$peer/requirements.in -o benchmarks/peers/$$peer/requirements.lock || exit; \
+	done
 
 	@sh scripts/setup dev
 	.venv/bin/python -m tests.sbom
@@ -73,5 +84,5 @@ image-test: ## Build the container image and run it (Debian, as root: buildah, d
 	@.venv/bin/python scripts/image_test.py
 
 clean: ## Remove what the tools made; instance/ stays
-	rm -rf .venv .mutants mutants dist build .coverage .coverage.* .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find app alembic tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .venv .bench .mutants mutants dist build .coverage .coverage.* .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find app alembic benchmarks tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,1 +1,1 @@
-"""Measurements, started by hand: what takes how long, and how much memory."""
+"""Measurements: what takes how long and how much memory, and what others need for the same."""

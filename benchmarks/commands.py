@@ -8,10 +8,14 @@ import time
 from pathlib import Path
 
 
-def run(folder: Path, *arguments: str) -> tuple[float, float]:
-    """Run a command of ours and return how many seconds it took, and how many of a processor."""
+def run(folder: Path, *arguments: str, **changes: str) -> tuple[float, float]:
+    """Run a command of ours and return how many seconds it took, and how many of a processor.
+
+    `changes` are settings.
+    """
+    instance = {"INSTANCE_DIR": str(folder / "instance")}
     # The caller's environment, which no setting of ours is read from here.
-    environment = {**os.environ, "INSTANCE_DIR": str(folder / "instance")}  # noqa: TID251
+    environment = {**os.environ, **instance, **changes}  # noqa: TID251
     command = [sys.executable, "-m", "app", *arguments]
     started, busy = time.perf_counter(), _busy()
     # The program is this one, and the words are the benchmark's own.

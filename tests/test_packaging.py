@@ -154,7 +154,14 @@ class TestLocks:
         assert more["mutmut"]
         assert {name: tests.get(name, more[name]) for name in more} == more
 
-    @pytest.mark.parametrize("lock", sorted(path.name for path in ROOT.glob("*.lock")))
+    @pytest.mark.parametrize(
+        "lock",
+        [
+            path.relative_to(ROOT).as_posix()
+            for pattern in ("*.lock", "benchmarks/peers/*/*.lock")
+            for path in sorted(ROOT.glob(pattern))
+        ],
+    )
     def test_hold_on_every_machine(self, lock: str) -> None:
         lines = (ROOT / lock).read_text().splitlines()
 
