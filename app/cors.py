@@ -48,13 +48,16 @@ class CORS(CORSMiddleware):
             await self.app(scope, receive, send)
         elif scope["path"].startswith(PREFIX) and scope["method"] in {"GET", "HEAD"}:
             await self.app(scope, receive, partial(_send_to_everybody, send))
+        elif b"origin" not in dict(scope["headers"]):
+            # A cache must not hand this answer, which lacks the headers, to a page that needs them.
+            await self.app(scope, receive, partial(_send_as_varying, send))
         else:
             self._look_at(Request(scope))
             await super().__call__(scope, receive, send)
 
     def _look_at(self, request: Request) -> None:
-        origin = request.headers.get("origin")
-        if origin is None or self._policy.allows(origin):
+        origin = request.headers["origin"]
+        if self._policy.allows(origin):
             return
         # A browser names our own pages' origin too, with every write.
         is_ours = request.headers.get("sec-fetch-site") == "same-origin"
@@ -71,13 +74,20 @@ class CORS(CORSMiddleware):
         return PlainTextResponse("This origin is not allowed here.", 403, headers)
 
     async def send(self, message: Message, send: Send, request_headers: Headers) -> None:
-        origin = request_headers.get("origin")
-        if origin is None or self.is_allowed_origin(origin):
+        if self.is_allowed_origin(request_headers["origin"]):
             await super().send(message, send, request_headers)
-            return
-        if message["type"] == "http.response.start":
+        else:
+            await _send_as_varying(send, message)
+
+
+async def _send_as_varying(send: Send, message: Message) -> None:
+    if message["type"] == "http.response.start":
+        headers = message["headers"]
+        if b"vary" in dict(headers):
             MutableHeaders(scope=message).add_vary_header("Origin")
-        await send(message)
+        else:
+            message["headers"] = [*headers, (b"vary", b"Origin")]
+    await send(message)
 
 
 async def _send_to_everybody(send: Send, message: Message) -> None:
@@ -109,9 +119,10 @@ class LostCookies:
         self._notices = notices
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or "origin" not in (headers := Headers(scope=scope)):
+        if scope["type"] != "http" or b"origin" not in dict(scope["headers"]):
             await self.app(scope, receive, send)
             return
+        headers = Headers(scope=scope)
         client = scope.get("client")
         browser = Browser(
             origin=headers["origin"],

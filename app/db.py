@@ -27,6 +27,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.config import Settings
 from app.errors import DatabaseBusy
+from app.exact import LOCKED, ExactReader, Version
 from app.locks import nobody_beside
 from app.seals import SealKeys, read_seal_keys
 
@@ -35,8 +36,6 @@ log = logging.getLogger("portfolio.db")
 POOL_TIMEOUT = 10.0
 READERS = 4
 CHECKPOINT_EVERY = 5.0
-# The loop stands still meanwhile. In WAL mode it only happens if another program locks the file.
-READ_PATIENCE_MS = 200
 
 # Nothing of the file changes, not even the journal's kind.
 LOOK_ONLY = ("PRAGMA busy_timeout=5000", "PRAGMA query_only=ON")
@@ -50,9 +49,8 @@ _PRAGMAS = (
     "PRAGMA wal_autocheckpoint=0",
 )
 _DATABASE, _LAST, _KEPT, _UNDONE = "database", "at the end", "when kept", "when undone"
-# SQLite's words; PostgreSQL's codes for a serialization failure, a deadlock, too many connections,
+# PostgreSQL's codes for a serialization failure, a deadlock, too many connections,
 # shutting down and starting up.
-_LOCKED = "database is locked"
 _PASSING_STATES = frozenset({"40001", "40P01", "53300", "57P01", "57P03"})
 
 
@@ -109,7 +107,7 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._path = settings.sqlite_path
-        self._exact: sqlite3.Connection | None = None
+        self._exact = None if self._path is None else ExactReader(self._path)
         pool: dict[str, Any] = {"poolclass": AsyncAdaptedQueuePool, "pool_timeout": POOL_TIMEOUT}
         if self._path is None:
             self._writer = make_engine(settings, pool_pre_ping=True, pool_size=10, **pool)
@@ -151,27 +149,27 @@ class Database:
     async def read_row(self, statement: str, **values: Any) -> Sequence[Any] | None:
         """Return the first row of a prepared SELECT with `:name` parameters, or None.
 
-        On SQLite this runs on the loop's own thread, on a connection that cannot write: a lookup by
-        key takes some ten microseconds, a hundredth of what passing it to another thread costs. In
-        WAL mode a reader never waits for a writer.
+        On SQLite this runs on the loop's own thread; see exact.py.
 
         Raises:
             DatabaseBusy: no connection was free in time, or the database is out of reach.
         """
-        if self._path is not None:
-            if self._exact is None:
-                self._exact = _open_read_only(self._path)
-            try:
-                row: Sequence[Any] | None = self._exact.execute(statement, values).fetchone()
-            except sqlite3.OperationalError as error:
-                if _LOCKED in str(error):
-                    raise DatabaseBusy from error
-                raise
-            return row
+        if self._exact is not None:
+            return self._exact.read_row(statement, values)
         with _passing_trouble_as_busy():
             async with self._reader.connect() as connection:
                 found = (await connection.execute(text(statement), values)).first()
                 return None if found is None else tuple(found)
+
+    def version(self) -> Version | None:
+        """Return what is another value once anything at all was committed, by whomever.
+
+        None on PostgreSQL, which knows nothing of the kind that is cheaper than a read.
+
+        Raises:
+            DatabaseBusy: another program locks the file.
+        """
+        return None if self._exact is None else self._exact.version()
 
     async def checkpoint(self) -> None:
         """Move SQLite's write-ahead log into the database file, while nobody can commit.
@@ -213,11 +211,10 @@ class Database:
             await (await session.connection()).execute(text("SELECT 1"))
 
     async def dispose(self) -> None:
-        if self._exact is not None:
-            self._exact.close()
-            self._exact = None
         await self._reader.dispose()
         await self._writer.dispose()
+        if self._exact is not None:
+            self._exact.close()
 
 
 def seal_keys_of(session: AsyncSession) -> SealKeys:
@@ -274,16 +271,7 @@ def _passing_trouble_as_busy() -> Iterator[None]:
 
 def _is_passing(error: DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None)
-    return error.connection_invalidated or state in _PASSING_STATES or _LOCKED in str(error.orig)
-
-
-def _open_read_only(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, cached_statements=16
-    )
-    connection.execute(f"PRAGMA busy_timeout={READ_PATIENCE_MS}")
-    connection.execute("PRAGMA wal_autocheckpoint=0")
-    return connection
+    return error.connection_invalidated or state in _PASSING_STATES or LOCKED in str(error.orig)
 
 
 def _log_state(path: Path | None) -> tuple[int, int]:

@@ -31,13 +31,14 @@ from app.incoming import (
 )
 from app.middleware import SAFE_METHODS
 from app.models import SessionKind, utc_now
-from app.principals import Actor, Principal, load_principal
+from app.principals import Actor, Principal
 from app.resources import Resources
 from app.schemas import Digits, Storable
 from app.services import sessions
 from app.tokens import Purpose
 
-# These only describe the two ways in for the OpenAPI document; the token is read in incoming.py.
+# These only describe the two ways in for the OpenAPI document; the token is read in incoming.py,
+# and where a route is called directly they are not asked (see routing.py).
 _password_flow = OAuth2PasswordBearer(
     "/api/v1/auth/token",
     scheme_name="Password",
@@ -110,8 +111,7 @@ async def find_principal(request: Request) -> Principal | None:
 
 
 async def _load(request: Request, token: str, carrier: SessionKind) -> Principal:
-    resources = get_resources(request)
-    return await load_principal(resources.database, resources.codec, token, carrier, now=utc_now())
+    return await get_resources(request).principals.load(token, carrier, now=utc_now())
 
 
 async def _renew_cookie(request: Request, principal: Principal) -> None:
@@ -142,9 +142,9 @@ async def _renew_cookie(request: Request, principal: Principal) -> None:
 
 async def get_optional_user(
     request: Request,
-    _password: Annotated[str | None, Depends(_password_flow)],
-    _cookie: Annotated[str | None, Depends(_cookie_scheme)],
-    _bearer: Annotated[object, Depends(_bearer_scheme)],
+    _password: Annotated[str | None, Depends(_password_flow)] = None,
+    _cookie: Annotated[str | None, Depends(_cookie_scheme)] = None,
+    _bearer: Annotated[object, Depends(_bearer_scheme)] = None,
 ) -> Principal | None:
     """Who is asking, if anybody; credentials that do not hold count as none."""
     try:

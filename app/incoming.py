@@ -4,9 +4,10 @@ The one place that looks at `Host`, `Origin`, `Cookie`, `Authorization` and `Acc
 middleware, dependencies and error handlers cannot come to different conclusions.
 """
 
+import re
 from dataclasses import replace
 from enum import StrEnum
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
@@ -21,6 +22,8 @@ from app.principals import Actor, Principal
 from app.resources import Resources
 
 MAX_BEARER_LENGTH = 4096
+# What nearly every host looks like; taking a text apart as an address costs ten times as much.
+_USUAL_HOST = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?")
 # As wide as the columns that keep them.
 _MAX_ADDRESS, _MAX_USER_AGENT = 45, 200
 
@@ -46,22 +49,34 @@ def get_notices(request: HTTPConnection) -> Notices:
 
 
 def get_visit(request: HTTPConnection) -> Visit:
-    """Describe where a request comes from and goes to.
+    """Describe where a request comes from and goes to, read from it once."""
+    state: dict[str, Any] = request.scope.setdefault("state", {})
+    visit: Visit | None = state.get("visit")
+    if visit is None:
+        visit = state["visit"] = _read_visit(request)
+    return visit
+
+
+def _read_visit(request: HTTPConnection) -> Visit:
+    """Read where a request comes from and goes to.
 
     Behind a proxy that ends TLS the scheme seen here is http; a request to the host of PUBLIC_URL
     is taken to have come by PUBLIC_URL's scheme.
     """
-    host = request.headers.get("host", "")
+    # Backwards: where a name comes twice, the first counts, as everywhere else.
+    heads = dict(reversed(request.scope["headers"]))
+    host = heads.get(b"host", b"").decode("latin-1")
+    origin, site = heads.get(b"origin"), heads.get(b"sec-fetch-site")
     # Not `request.url`, which fails on a query that is not UTF-8.
     scheme = request.scope["scheme"]
-    public = urlsplit(get_settings(request).public_url)
-    if public.netloc and host == public.netloc:
-        scheme = public.scheme
+    public_url = get_settings(request).public_url
+    if public_url and host == urlsplit(public_url).netloc:
+        scheme = urlsplit(public_url).scheme
     return Visit(
         scheme=scheme,
         host=host if _is_authority(host) else "",
-        origin=_read_origin(request.headers.get("origin")),
-        fetch_site=request.headers.get("sec-fetch-site"),
+        origin=None if origin is None else _read_origin(origin.decode("latin-1")),
+        fetch_site=None if site is None else site.decode("latin-1"),
     )
 
 
@@ -70,15 +85,15 @@ def get_forwarding(request: HTTPConnection) -> Forwarding:
     return cast("Forwarding", request.state.forwarding)
 
 
-def _read_origin(origin: str | None) -> str | None:
+def _read_origin(origin: str) -> str:
     """Return an Origin that can be taken apart; what cannot is as foreign as `null`."""
-    if origin is None or _is_authority(origin.partition("://")[2]):
-        return origin
-    return "null"
+    return origin if _is_authority(origin.partition("://")[2]) else "null"
 
 
 def _is_authority(text: str) -> bool:
     """Whether a text is a host, perhaps with a port, and nothing else."""
+    if _USUAL_HOST.fullmatch(text):
+        return True
     try:
         return "@" not in text and urlsplit(f"//{text}").netloc == text
     except ValueError:

@@ -18,22 +18,22 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from app import __version__, legacy, openapi
 from app.assets import Assets
+from app.conditional_get import ConditionalGet
 from app.config import Settings
 from app.cors import CORS, LostCookies, Preflights
 from app.error_handlers import respond
 from app.errors import AppError
 from app.locks import only_server
 from app.middleware import (
-    ConditionalGet,
+    BodyLimit,
     Departures,
     RequestContext,
     RequestGuard,
@@ -44,6 +44,7 @@ from app.origins import OriginPolicy
 from app.proxies import TrustedProxies
 from app.resources import open_resources
 from app.routers import audit, auth, pages, pictures, sections, static, system, users
+from app.routing import RouteIndex
 from app.templating import Templates
 
 TAGS = [
@@ -56,11 +57,17 @@ TAGS = [
 ]
 
 
-# Put together once for every application of a process: FastAPI takes a millisecond for each route.
-router = APIRouter(generate_unique_id_function=openapi.operation_id)
 # `users` comes last: an account's address takes the rest of the path.
-for part in (auth, audit, sections, system, static, pictures, pages, users):
-    router.include_router(part.router)
+ROUTES = [
+    *auth.router.routes,
+    *audit.router.routes,
+    *sections.router.routes,
+    *system.router.routes,
+    *static.router.routes,
+    *pictures.router.routes,
+    *pages.routes,
+    *users.router.routes,
+]
 
 
 @asynccontextmanager
@@ -82,7 +89,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     policy, notices = OriginPolicy(settings), Notices(settings)
     app = FastAPI(
-        routes=router.routes,
+        routes=ROUTES,
         title=settings.site_name,
         summary="The backend of portfolio sites.",
         description=openapi.DESCRIPTION,
@@ -109,7 +116,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             Middleware(LostCookies, notices=notices),
             Middleware(RequestContext, respond=respond),
             Middleware(RequestGuard, settings=settings, policy=policy, notices=notices),
-            Middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes),
+            Middleware(BodyLimit, max_body_size=settings.max_body_bytes),
             Middleware(Departures),
             Middleware(ConditionalGet),
         ],
@@ -125,6 +132,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if settings.legacy_api == "on":
         legacy.install(app)
     app.state.body_limits = read_body_limits(app)
+    app.router.middleware_stack = RouteIndex(app.routes, app.router.app)
     openapi.mend(app)
     return app
 

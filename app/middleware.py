@@ -6,18 +6,17 @@ which turns every exception into an answer; RequestGuard, which refuses wrong ho
 bodies and other sites' writes; Departures, for whoever has to wait; ConditionalGet.
 """
 
-import hashlib
 import logging
+import random
 import re
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import quote
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,16 +26,18 @@ from app.departures import receiving
 from app.errors import BadRequest, BodyTooLarge, CrossOriginRefused, UnknownHost
 from app.incoming import get_visit
 from app.notices import Notices
-from app.observability import conceal, request_id
+from app.observability import AnswerRecord, conceal, request_id
 from app.origins import OriginPolicy
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 access_log = logging.getLogger("portfolio.access")
 error_log = logging.getLogger("portfolio.error")
 
+# To tell requests apart, not to keep anything secret: without a system call for each.
+_ids = random.Random()  # noqa: S311
 _ASCII = "".join(map(chr, range(128)))
 _MAX_LENGTH_DIGITS = 18
-_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,32}")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,32}")
 CSP_NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 
@@ -63,14 +64,18 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
         self.app = app
-        self._defaults = security_headers(is_https=is_https)
+        self._defaults = [
+            (name.lower().encode(), value.encode())
+            for name, value in security_headers(is_https=is_https).items()
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_wrapper(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._defaults.items():
-                    headers.setdefault(name, value)
+                own = message.get("headers", [])
+                names = {name for name, _ in own}
+                defaults = [pair for pair in self._defaults if pair[0] not in names]
+                message["headers"] = [*own, *defaults]
             await send(message)
 
         await self.app(scope, receive, send_wrapper if scope["type"] == "http" else send)
@@ -118,6 +123,8 @@ class RequestContext:
 
 
 def _normalise(scope: Scope) -> Scope:
+    if scope["method"] != "HEAD" and scope["query_string"].isascii():
+        return scope
     method = "GET" if scope["method"] == "HEAD" else scope["method"]
     # Raw bytes are no URL (RFC 3986, section 2); decoded as UTF-8 they could break a reader.
     return {
@@ -128,30 +135,47 @@ def _normalise(scope: Scope) -> Scope:
 
 
 def _log(scope: Scope, status: int, seconds: float) -> None:
+    if not access_log.isEnabledFor(logging.INFO):
+        return
     said: dict[str, Any] = {"status": status, "ms": round(seconds * 1000, 1)}
     principal = scope["state"].get("principal")
     if principal is not None:
         # A random id: a log alone tells nobody's name.
         said["user"] = principal.public_id
     # The path alone: a query may hold a one-time secret.
-    access_log.info("%s %s", scope["method"], conceal(scope["path"]), extra=said)
+    access_log.handle(AnswerRecord(scope["method"], conceal(scope["path"]), said))
 
 
 def _choose_id(scope: Scope) -> str:
-    offered = Headers(scope=scope).get("x-request-id", "")
-    return offered if _REQUEST_ID.fullmatch(offered) else secrets.token_hex(8)
+    offered = dict(scope["headers"]).get(b"x-request-id", b"")
+    is_fit = offered and _REQUEST_ID.fullmatch(offered)
+    return offered.decode() if is_fit else f"{_ids.getrandbits(64):016x}"
 
 
 def _finish_headers(start: Message, state: Mapping[str, Any]) -> None:
-    headers = MutableHeaders(scope=start)
-    headers["X-Request-ID"] = request_id.get()
+    further = [(b"x-request-id", request_id.get().encode())]
     # A refusal undoes its transaction, and with it the session a cookie would name.
     if start["status"] < HTTPStatus.BAD_REQUEST:
-        for cookie in state["cookies"]:
-            headers.append("Set-Cookie", cookie)
+        further += [(b"set-cookie", cookie.encode("latin-1")) for cookie in state["cookies"]]
         if state["login_ended"]:
             # Pictures are kept for a year: not for the next who sits down at this machine.
-            headers["Clear-Site-Data"] = '"cache"'
+            further.append((b"clear-site-data", b'"cache"'))
+    start["headers"] = [*start.get("headers", []), *further]
+
+
+class BodyLimit(RequestBodyLimitMiddleware):
+    """Starlette's, which counts what comes in, for requests that say that they have a body.
+
+    The server gives no others one.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            names = dict(scope["headers"])
+            if b"content-length" in names or b"transfer-encoding" in names:
+                await super().__call__(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
 class Departures:
@@ -187,11 +211,12 @@ class RequestGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            request = Request(scope)
-            visit = get_visit(request)
+            visit = get_visit(HTTPConnection(scope))
             if self._hosts is not None and visit.hostname not in self._hosts:
                 raise UnknownHost
-            self._check_length(request.headers.get("content-length", "0"), _body_limit(scope))
+            declared = dict(scope["headers"]).get(b"content-length")
+            if declared is not None:
+                self._check_length(declared.decode("latin-1"), _body_limit(scope))
             if scope["method"] not in SAFE_METHODS:
                 self._check_origin(visit, scope["path"])
         await self.app(scope, receive, send)
@@ -224,54 +249,3 @@ def _body_limit(scope: Scope) -> int:
     limits = cast("Mapping[tuple[str, str], int]", state.body_limits)
     settings = cast("Settings", state.settings)
     return limits.get((scope["method"], scope["path"]), settings.max_body_bytes)
-
-
-class ConditionalGet:
-    """Answers 304 where a page has not changed since the browser saw it (RFC 9110, 13.1.2).
-
-    Only whole bodies of pages and of the API document are compared; anything marked `no-store`, or
-    sent in several pieces, passes untouched.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
-            await self.app(scope, receive, send)
-            return
-        known = Headers(scope=scope).get("if-none-match", "")
-        start: Message | None = None
-
-        async def send_wrapper(message: Message) -> None:
-            nonlocal start
-            if message["type"] == "http.response.start" and _is_comparable(message):
-                start = message
-                return
-            if start is not None:
-                if not message.get("more_body", False):
-                    message = _tag(start, message, known)
-                await send(start)
-                start = None
-            await send(message)
-
-        await self.app(scope, receive, send_wrapper)
-
-
-def _is_comparable(start: Message) -> bool:
-    headers = Headers(raw=start["headers"])
-    control = headers.get("cache-control", "")
-    return start["status"] == HTTPStatus.OK and "no-cache" in control and "etag" not in headers
-
-
-def _tag(start: Message, body: Message, known: str) -> Message:
-    tag = f'W/"{hashlib.blake2b(body.get("body", b""), digest_size=12).hexdigest()}"'
-    headers = MutableHeaders(scope=start)
-    headers["ETag"] = tag
-    # Compared weakly (RFC 9110, section 13.1.2): with or without the W/.
-    tags = [part.strip().removeprefix("W/") for part in known.split(",")]
-    if "*" not in tags and tag.removeprefix("W/") not in tags:
-        return body
-    start["status"] = 304
-    del headers["content-length"]
-    return {"type": "http.response.body", "body": b""}

@@ -4,12 +4,16 @@ Nothing secret is ever passed to a logger: requests are logged by method and pat
 header or body, and control characters are escaped so that a line cannot be forged.
 """
 
+import asyncio
 import json
 import logging
 import re
 import sys
+import time
+from contextlib import nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TextIO
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -34,8 +38,29 @@ def conceal(path: str) -> str:
     return _TOKEN.sub("…", path)
 
 
+# What records find out for themselves (thread, process, where in the code) says nothing here.
+_OF_ALL_ANSWERS = logging.LogRecord("portfolio.access", logging.INFO, "", 0, "%s %s", None, None)
+
+
+class AnswerRecord(logging.LogRecord):
+    """A request and what it was answered. One is made for each, so it finds out nothing more."""
+
+    def __init__(self, method: str, path: str, said: dict[str, object]) -> None:
+        self.__dict__.update(_OF_ALL_ANSWERS.__dict__)
+        self.args = (method, path)
+        self.created = time.time()
+        self.said = said
+
+
 def _fields(record: logging.LogRecord) -> dict[str, object]:
+    if isinstance(record, AnswerRecord):
+        return record.said
     return {key: value for key, value in record.__dict__.items() if key not in _RESERVED}
+
+
+@lru_cache(maxsize=4)
+def _time_of_day(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%H:%M:%S")
 
 
 class JSONFormatter(logging.Formatter):
@@ -65,9 +90,9 @@ class ConsoleFormatter(logging.Formatter):
         self._colour = colour
 
     def format(self, record: logging.LogRecord) -> str:
-        time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
         pairs = "".join(f" {key}={escape(str(value))}" for key, value in _fields(record).items())
-        line = f"{time} {record.levelname.lower():7} {escape(record.getMessage())}{pairs}"
+        head = f"{_time_of_day(int(record.created))} {record.levelname.lower():7}"
+        line = f"{head} {escape(record.getMessage())}{pairs}"
         if request_id.get():
             line += f" [{request_id.get()}]"
         if record.exc_info:
@@ -79,10 +104,42 @@ class ConsoleFormatter(logging.Formatter):
         return line
 
 
+class LineHandler(logging.StreamHandler[TextIO]):
+    """Writes lines; those of answers that go out at one moment in one piece.
+
+    Writing is the greater part of what a line costs. None waits: the piece is written as soon as
+    the event loop has done what it was about to do, and before any other line.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._waiting: list[str] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._waiting.append(f"{self.format(record)}{self.terminator}")
+            if not isinstance(record, AnswerRecord):
+                self.flush()
+            elif self._loop is not (loop := asyncio.get_running_loop()):
+                self._loop = loop
+                loop.call_soon(self.flush)
+        except Exception:  # noqa: BLE001  (what every handler does: a log must not break anything)
+            self.handleError(record)
+
+    def flush(self) -> None:
+        with self.lock or nullcontext():
+            self._loop = None
+            lines, self._waiting = self._waiting, []
+            if lines:
+                self.stream.write("".join(lines))
+            super().flush()
+
+
 def configure_logging(*, level: str, as_json: bool, stream: TextIO | None = None) -> None:
     """Send all logs through one handler. `level` is a name such as `info`."""
     out = stream or sys.stderr
-    handler = logging.StreamHandler(out)
+    handler = LineHandler(out)
     handler.setFormatter(JSONFormatter() if as_json else ConsoleFormatter(colour=out.isatty()))
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -1,7 +1,8 @@
 """Who is asking: from a token to the current user and session, in one exact read.
 
-The read happens on every request and is never cached by time: when a session is ended, an account
-disabled or a role changed, the very next request sees it, on every worker.
+Nothing is kept by time: when a session is ended, an account disabled or a role changed, the very
+next request sees it, on every worker. Where the database can say for less than a read costs that
+nothing at all was committed since the last one, who was found then is who would be found now.
 """
 
 from collections.abc import Sequence
@@ -11,8 +12,11 @@ from typing import Any
 
 from app.db import Database
 from app.errors import AdminRequired, StaffRequired, TokenInvalid
+from app.exact import Version
 from app.models import Role, SessionKind
 from app.tokens import Claims, Purpose, TokenCodec
+
+REMEMBERED_PRINCIPALS = 4096
 
 _LOOKUP = """
 SELECT s.id, s.sid, s.kind, s.cookie_profile, s.user_agent, s.client_address,
@@ -93,6 +97,8 @@ class Principal:
     carrier: SessionKind
     # The name of the picture that is shown for this person, if they have one.
     picture: str | None = None
+    # Answers about nobody but this person, as they were first written.
+    answers: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def is_admin(self) -> bool:
@@ -103,26 +109,50 @@ class Principal:
         return self.role in {Role.TEACHER, Role.ADMIN}
 
 
-async def load_principal(
-    database: Database, codec: TokenCodec, token: str, carrier: SessionKind, *, now: datetime
-) -> Principal:
-    """Return who a token stands for at this moment.
+class Principals:
+    """Finds out who tokens stand for; one instance for a running application."""
 
-    Raises:
-        TokenInvalid: the token does not hold, its session has ended, or its account is disabled.
-    """
-    purpose = Purpose.COOKIE if carrier is SessionKind.COOKIE else Purpose.ACCESS
-    claims = codec.verify(token, purpose, now=now)
-    row = await database.read_row(_LOOKUP, sid=claims.sid)
-    if row is None:
-        raise TokenInvalid
-    principal = _from_row(row, claims, carrier)
-    session = principal.session
-    is_over = now >= min(session.expires_at, session.ends_at)
-    is_of_its_kind = session.kind in {carrier, SessionKind.EITHER}
-    if is_over or principal.public_id != claims.sub or not is_of_its_kind:
-        raise TokenInvalid
-    return principal
+    def __init__(self, database: Database, codec: TokenCodec) -> None:
+        self._database = database
+        self._codec = codec
+        self._version: Version | None = None
+        # Who was found at that version of the database.
+        self._found: dict[tuple[str, SessionKind], Principal] = {}
+
+    async def load(self, token: str, carrier: SessionKind, *, now: datetime) -> Principal:
+        """Return who a token stands for at this moment.
+
+        Raises:
+            TokenInvalid: the token does not hold, its session has ended, or its account is
+                disabled.
+            DatabaseBusy: the database cannot be asked.
+        """
+        purpose = Purpose.COOKIE if carrier is SessionKind.COOKIE else Purpose.ACCESS
+        claims = self._codec.verify(token, purpose, now=now)
+        # Asked before the row is read: a commit in between makes the next request read again.
+        version = self._database.version()
+        if version != self._version or len(self._found) >= REMEMBERED_PRINCIPALS:
+            self._version = version
+            self._found.clear()
+        principal = self._found.get((token, carrier))
+        if principal is None:
+            principal = await self._read(claims, carrier)
+            if version is not None:
+                self._found[token, carrier] = principal
+        session = principal.session
+        if now >= session.expires_at or now >= session.ends_at:
+            raise TokenInvalid
+        return principal
+
+    async def _read(self, claims: Claims, carrier: SessionKind) -> Principal:
+        row = await self._database.read_row(_LOOKUP, sid=claims.sid)
+        if row is None:
+            raise TokenInvalid
+        principal = _from_row(row, claims, carrier)
+        is_of_its_kind = principal.session.kind in {carrier, SessionKind.EITHER}
+        if principal.public_id != claims.sub or not is_of_its_kind:
+            raise TokenInvalid
+        return principal
 
 
 def _from_row(row: Sequence[Any], claims: Claims, carrier: SessionKind) -> Principal:

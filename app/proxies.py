@@ -7,6 +7,7 @@ wrote it: the first address that is none of theirs is the visitor's.
 
 import ipaddress
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -28,6 +29,8 @@ class TrustedProxies:
         entries = tuple(trusted)
         self._trusts_all = ANYBODY in entries
         self._networks = [read_proxies(entry) for entry in entries if entry != ANYBODY]
+        # The same few addresses with every request.
+        self._is_trusted = lru_cache(maxsize=1024)(self._look_up)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -35,13 +38,16 @@ class TrustedProxies:
         await self.app(scope, receive, send)
 
     def _look_behind(self, scope: Scope) -> Scope:
+        state = {**scope.get("state", {}), "forwarding": Forwarding.ABSENT}
+        host, _ = scope.get("client") or ("", 0)
+        is_trusted = self._is_trusted(host)
+        if not is_trusted and b"x-forwarded-for" not in dict(scope["headers"]):
+            return {"state": state}
         headers = Headers(scope=scope)
         told = ",".join(headers.getlist("x-forwarded-for"))
-        state = {**scope.get("state", {}), "forwarding": Forwarding.ABSENT}
         if told.strip(", "):
             state["forwarding"] = Forwarding.IGNORED
-        host, _ = scope.get("client") or ("", 0)
-        if not self._is_trusted(host):
+        if not is_trusted:
             return {"state": state}
         found: Scope = {"state": state}
         schemes = headers.getlist("x-forwarded-proto")
@@ -62,7 +68,7 @@ class TrustedProxies:
                 break
         return visitor
 
-    def _is_trusted(self, host: str) -> bool:
+    def _look_up(self, host: str) -> bool:
         address = read_address(host)
         if address is None or self._trusts_all:
             # A proxy on the same machine may come by a socket that has no address.

@@ -16,6 +16,7 @@ from app.keys import KeyRing
 from app.passwords import PasswordHasher
 from app.pictures import PictureReader
 from app.pictures.folder import PictureFolder
+from app.principals import Principals
 from app.rate_limit import Limits, MemoryThrottles, Throttles
 from app.tokens import TokenCodec
 
@@ -27,6 +28,7 @@ class Resources:
     settings: Settings
     database: Database
     codec: TokenCodec
+    principals: Principals
     hasher: PasswordHasher
     devices: DeviceCodec
     limits: Limits
@@ -50,10 +52,12 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     hasher = PasswordHasher(settings)
     try:
         ring = load_key_ring(settings)
+        codec = TokenCodec(ring)
         yield Resources(
             settings=settings,
             database=database,
-            codec=TokenCodec(ring),
+            codec=codec,
+            principals=Principals(database, codec),
             hasher=hasher,
             devices=DeviceCodec(ring, timedelta(days=settings.known_device_days)),
             limits=Limits.read(settings),

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import delete
 
-from app import db
+from app import db, exact
 from app.config import Settings
 from app.db import Database
 from app.errors import DatabaseBusy
@@ -162,7 +162,7 @@ class TestExactRead:
     async def test_busy_when_another_program_locks_the_file(
         self, settings: Settings, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(db, "READ_PATIENCE_MS", 1)
+        monkeypatch.setattr(exact, "PATIENCE_MS", 1)
         database = Database(settings)
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("PRAGMA locking_mode=EXCLUSIVE")

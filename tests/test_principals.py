@@ -8,7 +8,7 @@ from sqlmodel import delete
 
 from app.errors import AdminRequired, StaffRequired, TokenInvalid
 from app.models import Picture, Profile, Role, SessionKind, User, UserSession
-from app.principals import OPERATOR, Actor, Principal, load_principal
+from app.principals import OPERATOR, Actor, Principal
 from app.resources import Resources
 from app.tokens import Purpose
 from tests.services.rows import NOW, TICK, make_session, make_user, store
@@ -38,8 +38,7 @@ class Login:
     async def load(
         self, token: str | None = None, carrier: SessionKind = COOKIE, now: datetime = NOW
     ) -> Principal:
-        database, codec = self.resources.database, self.resources.codec
-        return await load_principal(database, codec, token or self.token(), carrier, now=now)
+        return await self.resources.principals.load(token or self.token(), carrier, now=now)
 
     async def set(self, row: User | UserSession, **changes: Any) -> None:
         row.sqlmodel_update(changes)
@@ -58,9 +57,7 @@ class TestRefused:
     @pytest.mark.parametrize("token", ["", "junk", "a.b.c"])
     async def test_no_token_of_ours(self, login: Login, token: str) -> None:
         with pytest.raises(TokenInvalid):
-            await load_principal(
-                login.resources.database, login.resources.codec, token, COOKIE, now=NOW
-            )
+            await login.resources.principals.load(token, COOKIE, now=NOW)
 
     @pytest.mark.parametrize("sid", ["", "x" * 16, "' OR '1'='1", "%"])
     async def test_unknown_session(self, login: Login, sid: str) -> None:

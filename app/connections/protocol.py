@@ -97,12 +97,11 @@ class Connection(HttpToolsProtocol):
         self._phase, self._since = Phase.BODY, self.watch.now
 
     def _judge(self) -> AppError | None:
-        version = self.parser.get_http_version()
         # These count too much at times: what belongs to the message before, or to the body.
         bytes_at_most = max(self._loose, self._chunk)
         if is_too_large(self.url, self.headers, bytes_at_most):
             return HeadTooLarge()
-        fault = find_fault(self.url, self.headers, version)
+        fault = find_fault(self.url, self.headers, self.parser.get_http_version())
         if fault is None and self.parser.should_upgrade() and announces_body(self.headers):
             fault = "A request to upgrade has no body."
         elif len(self.pipeline) >= MAX_PIPELINED:

@@ -7,7 +7,7 @@ they are: other addresses, other names, other statuses, lenient input. None of i
 `docs/old-front-ends.md` says what is answered, and which server's habit won where they differ.
 """
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from app.legacy import (
     accounts,
@@ -21,17 +21,18 @@ from app.legacy import (
     users,
 )
 from app.legacy.answers import speak
-from app.openapi import operation_id
 
 __all__ = ["install"]
 
 
-router = APIRouter(generate_unique_id_function=operation_id)
-for part in (login, accounts, classes, users, pictures, sections, channels, posts, pages):
-    router.include_router(part.router)
+routes = [
+    route
+    for part in (login, accounts, classes, users, pictures, sections, channels, posts, pages)
+    for route in part.router.routes
+]
 
 
 def install(app: FastAPI) -> None:
     """Add the old addresses, and let errors there have their old shape."""
-    app.router.routes.extend(router.routes)
+    app.router.routes.extend(routes)
     app.state.dialects.append(speak)

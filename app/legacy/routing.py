@@ -8,16 +8,16 @@ from collections.abc import Callable
 from copy import copy
 from typing import Any, TypeVar, cast
 
-from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.routing import compile_path
 
 from app.legacy.answers import refusals
+from app.routing import Router
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class LegacyRouter(APIRouter):
+class LegacyRouter(Router):
     """A router whose routes answer to both spellings of their address."""
 
     def __init__(self) -> None:

@@ -1,16 +1,15 @@
 """`/api/v1/audit`: the trail of what mattered for security, for admins."""
 
-from fastapi import APIRouter
-
 from app.audit_queries import EventFilters
 from app.dependencies import ActorDep, AdminUser, Cursor, PageSize, SessionDep
 from app.errors import AdminRequired, FieldsRefused, TokenInvalid, Unauthenticated
 from app.openapi import refusals
+from app.routing import Router
 from app.schemas import AuditEventPublic, AuditPerson, Page
 from app.services.audit.reading import EventPage, list_events
 from app.services.audit.rows import Row
 
-router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
+router = Router(prefix="/api/v1/audit", tags=["audit"])
 
 
 @router.get("", responses=refusals(Unauthenticated, TokenInvalid, AdminRequired, FieldsRefused))

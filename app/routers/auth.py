@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from app.dependencies import (
@@ -26,10 +26,11 @@ from app.errors import (
     TooManyAttempts,
     Unauthenticated,
 )
-from app.json_bodies import StrictRoute
 from app.models import SessionKind, User, UserSession, utc_now
 from app.openapi import refusals
+from app.principals import Principal
 from app.resources import Resources
+from app.routing import Router
 from app.schemas import (
     CurrentSession,
     Login,
@@ -44,7 +45,7 @@ from app.schemas import (
 from app.services import credentials, sessions, throttling
 from app.tokens import Purpose
 
-router = APIRouter(prefix="/api/v1/auth", tags=["auth"], route_class=StrictRoute)
+router = Router(prefix="/api/v1/auth", tags=["auth"])
 
 LOGIN_REFUSALS = (LoginFailed, TooManyAttempts, HashingBusy)
 
@@ -190,9 +191,18 @@ async def logout(
     cookie.clear()
 
 
-@router.get("/session", responses=refusals(Unauthenticated, TokenInvalid))
-async def get_session(user: CurrentUser) -> CurrentSession:
+@router.get(
+    "/session", response_model=CurrentSession, responses=refusals(Unauthenticated, TokenInvalid)
+)
+async def get_session(user: CurrentUser) -> Response:
     """Say who is asking, how they proved it, and when that ends."""
+    answer = user.answers.get("session")
+    if answer is None:
+        answer = user.answers["session"] = _describe(user).model_dump_json().encode()
+    return Response(answer, media_type="application/json")
+
+
+def _describe(user: Principal) -> CurrentSession:
     return CurrentSession(
         user=UserAccount.model_validate(user),
         session=_public(user.session, current_id=user.session.id),

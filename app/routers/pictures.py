@@ -1,12 +1,13 @@
 """`/pictures/`: the pictures themselves, for `<img>`: to whoever may see them, kept for good."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from app.dependencies import ActorDep, ResourcesDep
 from app.middleware import CSP_NOTHING
+from app.routing import Router
 from app.services import pictures
 
-router = APIRouter(prefix="/pictures", include_in_schema=False)
+router = Router(prefix="/pictures", include_in_schema=False)
 
 # A picture never changes under its name. Never kept by caches between people: those would still
 # show it when its owner has made the profile private again.

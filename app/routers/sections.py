@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from app.dependencies import ActorDep, AdminUser, CurrentUser, Cursor, PageSize, SessionDep
 from app.errors import (
@@ -16,10 +16,10 @@ from app.errors import (
     Unauthenticated,
     UserNotFound,
 )
-from app.json_bodies import StrictRoute
 from app.models import Section, utc_now
 from app.openapi import refusals
 from app.quotas import CreationQuota
+from app.routing import Router
 from app.schemas import (
     MemberPublic,
     MembershipPublic,
@@ -31,7 +31,7 @@ from app.schemas import (
 )
 from app.services import sections
 
-router = APIRouter(prefix="/api/v1", tags=["sections"], route_class=StrictRoute)
+router = Router(prefix="/api/v1", tags=["sections"])
 
 READ = (Unauthenticated, TokenInvalid)
 

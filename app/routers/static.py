@@ -3,12 +3,13 @@
 import asyncio
 from typing import cast
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from app.assets import Asset, Assets
 from app.errors import NotFound
+from app.routing import Router
 
-router = APIRouter(prefix="/static", include_in_schema=False)
+router = Router(prefix="/static", include_in_schema=False)
 
 FOR_A_YEAR = "public, max-age=31536000, immutable"
 CHECK_FIRST = "public, no-cache"

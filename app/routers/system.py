@@ -1,6 +1,6 @@
 """Whether this process is alive and ready, and what it sees: for machines and `doctor`."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, Field
 
 from app import __version__
@@ -8,8 +8,9 @@ from app.dependencies import ResourcesDep, VisitDep
 from app.errors import DatabaseBusy
 from app.incoming import Forwarding, get_forwarding
 from app.openapi import refusals
+from app.routing import Router
 
-router = APIRouter(tags=["system"])
+router = Router(tags=["system"])
 
 
 class Health(BaseModel):

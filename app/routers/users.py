@@ -1,6 +1,6 @@
 """`/api/v1/users`: accounts, one's own and, for admins, everybody's."""
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from app.dependencies import (
     ActorDep,
@@ -32,11 +32,11 @@ from app.errors import (
     UserNotFound,
     WrongPassword,
 )
-from app.json_bodies import StrictRoute
 from app.models import User
 from app.openapi import refusals
 from app.pictures import MAX_BYTES
 from app.principals import Principal
+from app.routing import Router
 from app.schemas import (
     OneTimeLinkPublic,
     Page,
@@ -52,7 +52,7 @@ from app.schemas import (
 from app.services import accounts, credentials, pictures
 from app.uploads import PictureBody
 
-router = APIRouter(prefix="/api/v1/users", tags=["users"], route_class=StrictRoute)
+router = Router(prefix="/api/v1/users", tags=["users"])
 
 READ = (Unauthenticated, TokenInvalid)
 PICTURE_BODY = {

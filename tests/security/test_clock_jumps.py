@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from app.errors import RefreshTokenInvalid, TokenInvalid
 from app.models import SessionKind, User, UserSession, utc_now
-from app.principals import Actor, load_principal
+from app.principals import Actor
 from app.resources import Resources
 from app.services import sessions
 from app.tokens import Purpose
@@ -204,11 +204,10 @@ class TestClockRunsOn:
     ) -> None:
         now = utc_now()
         login = await log_in(app, people, kind, now)
-        database, codec = login.resources.database, login.resources.codec
         token = login.cookie if kind is SessionKind.COOKIE else login.access
         carrier = SessionKind.COOKIE if kind is SessionKind.COOKIE else SessionKind.BEARER
         assert await login.show() == 200
         with pytest.raises(TokenInvalid):
-            await load_principal(database, codec, token, carrier, now=now + life)
+            await login.resources.principals.load(token, carrier, now=now + life)
         with pytest.raises(RefreshTokenInvalid):
             await login.refresh_at(now + life)

@@ -37,6 +37,12 @@ USERS = "/api/v1/users"
 
 
 @pytest.fixture
+def settings_changes() -> dict[str, Any]:
+    """Time for everybody's hash, however slow the machine is: who waits too long gets a 503."""
+    return {"hash_deadline_seconds": 60}
+
+
+@pytest.fixture
 def rounds(request: pytest.FixtureRequest) -> range:
     return range(int(request.config.getoption("races")))
 

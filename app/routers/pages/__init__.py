@@ -4,8 +4,6 @@ A page's write runs in a transaction of its own, inside the route: when a use ca
 undone before the form is shown again.
 """
 
-from fastapi import APIRouter
-
 from app.routers.pages import (
     account,
     admin,
@@ -18,6 +16,8 @@ from app.routers.pages import (
     token,
 )
 
-router = APIRouter(include_in_schema=False)
-for part in (entrance, account, picture, sections, token, admin, audit, origins, docs):
-    router.include_router(part.router)
+routes = [
+    route
+    for page in (entrance, account, picture, sections, token, admin, audit, origins, docs)
+    for route in page.router.routes
+]

@@ -1,6 +1,6 @@
 """One's own account: profile, password, logins, and leaving."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from app.dependencies import ActorDep, CookieSessionDep, PageUser, ResourcesDep
 from app.errors import AppError, FieldsRefused
@@ -11,10 +11,11 @@ from app.principals import Actor, Principal
 from app.rendering import page, see_other
 from app.resources import Resources
 from app.routers.pages.devices import name_device
+from app.routing import Router
 from app.schemas import PasswordChange, PasswordConfirmation, UserUpdate
 from app.services import accounts, credentials, profiles, sessions
 
-router = APIRouter(prefix="/account")
+router = Router(prefix="/account", include_in_schema=False)
 
 
 async def show(

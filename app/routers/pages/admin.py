@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from app.dependencies import (
     ActorDep,
@@ -16,10 +16,11 @@ from app.errors import AppError
 from app.forms import Form, FormDep
 from app.models import User
 from app.rendering import page, see_other
+from app.routing import Router
 from app.schemas import UserAdminUpdate
 from app.services import accounts, credentials
 
-router = APIRouter(prefix="/admin")
+router = Router(prefix="/admin", include_in_schema=False)
 PAGE_SIZE = 25
 
 

@@ -4,19 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from app.audit_queries import EventFilters
 from app.dependencies import ActorDep, AdminPageUser, Cursor, SessionDep
 from app.forms import Form
 from app.models import User
 from app.rendering import page
+from app.routing import Router
 from app.seals import Entry
 from app.services.audit.actions import ACTIONS
 from app.services.audit.reading import EventPage, list_events
 from app.services.audit.recording import BROKEN, KEY_CHANGED
 
-router = APIRouter(prefix="/admin/audit")
+router = Router(prefix="/admin/audit", include_in_schema=False)
 PAGE_SIZE = 50
 _FIELDS = ("action", "person", "since", "until")
 _BY_SERVER = {BROKEN, KEY_CHANGED}

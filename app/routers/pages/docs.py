@@ -1,13 +1,14 @@
 """The API's documentation, from files we serve: it works offline and under our CSP."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from app.dependencies import OptionalUser
 from app.errors import NotFound
 from app.incoming import get_settings
 from app.rendering import page
+from app.routing import Router
 
-router = APIRouter()
+router = Router(include_in_schema=False)
 
 
 @router.get("/docs")

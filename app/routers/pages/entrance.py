@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from app import errors
 from app.dependencies import ActorDep, CookieSessionDep, CookieUser, OptionalUser, ResourcesDep
@@ -10,10 +10,11 @@ from app.errors import AppError, LinkInvalid
 from app.forms import Form, FormDep, local_path
 from app.models import LinkPurpose, utc_now
 from app.rendering import page, see_other
+from app.routing import Router
 from app.schemas import Login, PasswordReset, UserCreate
 from app.services import accounts, credentials, links, sessions
 
-router = APIRouter()
+router = Router(include_in_schema=False)
 
 Secret = Annotated[str, Query(max_length=100)]
 

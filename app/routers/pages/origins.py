@@ -5,7 +5,7 @@ Everything is found by the rules. The address that an admin types is never asked
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from app.dependencies import ActorDep, AdminPageUser, VisitDep
 from app.forms import Form
@@ -13,8 +13,9 @@ from app.incoming import get_forwarding, get_notices, get_settings
 from app.origins import suggest
 from app.outlook import doubt_proxy, foresee, read_address
 from app.rendering import page
+from app.routing import Router
 
-router = APIRouter(prefix="/admin/origins")
+router = Router(prefix="/admin/origins", include_in_schema=False)
 MAX_ADDRESS = 500
 SHOWN = 20
 EXAMPLE = "https://ada.github.io/portfolio"

@@ -1,16 +1,17 @@
 """One's own picture on the account page: choose one, take it away, let strangers see it."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from app.dependencies import ActorDep, PageUser, ResourcesDep
 from app.errors import AppError
 from app.forms import Form, FormDep
 from app.rendering import see_other
 from app.routers.pages import account
+from app.routing import Router
 from app.services import pictures, profiles
 from app.uploads import MAX_FORM_BYTES, PictureFile
 
-router = APIRouter(prefix="/account")
+router = Router(prefix="/account", include_in_schema=False)
 
 
 @router.post("/picture", max_body_size=MAX_FORM_BYTES)

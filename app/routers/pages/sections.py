@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from app.dependencies import (
     ActorDep,
@@ -18,10 +18,11 @@ from app.models import utc_now
 from app.principals import Principal
 from app.rendering import page, see_other
 from app.resources import Resources
+from app.routing import Router
 from app.schemas import SectionCreate
 from app.services import sections, throttling
 
-router = APIRouter()
+router = Router(include_in_schema=False)
 PAGE_SIZE = 50
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from app.cookies import COOKIE_NAME, SECURE_COOKIE_NAME, CookieProfile, read_cookies
 from app.dependencies import OptionalUser, ResourcesDep, find_principal
@@ -15,9 +15,10 @@ from app.principals import Principal, SessionRow
 from app.rendering import page
 from app.resources import Resources
 from app.routers.pages.claims import COOKIE_ATTRIBUTES, WORDS, Row, explain
+from app.routing import Router
 from app.tokens import Purpose, b64decode
 
-router = APIRouter()
+router = Router(include_in_schema=False)
 SHOWN_OF_SIGNATURE = 6
 
 

@@ -1,0 +1,200 @@
+"""How a request finds its route, and how a route calls its function.
+
+Every router of ours is a `Router`; its routes are FastAPI's, in a flat list, documented and
+validated by FastAPI. Two things are done another way, because "who am I" is asked on every page:
+
+A route whose function needs nothing but what is found out from the request itself (no parameter, no
+body, no transaction) is called directly. What FastAPI would add for such a route is bookkeeping for
+things that are not there. What it answers is validated all the same.
+
+Routes are looked up by their path instead of one after the other.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from typing import Any, Self
+
+from fastapi import APIRouter, Request, Response
+from fastapi.datastructures import DefaultPlaceholder
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, serialize_response
+from fastapi.security.base import SecurityBase
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.openapi import operation_id
+from app.strict_json import loads
+
+_UNCALLED = object()
+
+
+class StrictRequest(Request):
+    """A request whose JSON is read as RFC 8259 has it; Python's own parser takes more than JSON."""
+
+    async def json(self) -> Any:
+        """Return what the body says.
+
+        Raises:
+            json.JSONDecodeError: it is no JSON.
+        """
+        return loads(await self.body())
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function, the name by which it takes the request, and what it takes from other calls."""
+
+    function: Callable[..., Awaitable[Any]]
+    request_name: str | None
+    needs: tuple[tuple[str, Self], ...]
+
+    @classmethod
+    def plan(cls, dependant: Dependant) -> Self | None:
+        """Return how to call a function of FastAPI's; None if that needs more than a request."""
+        function = dependant.call
+        if not (_is_plain(dependant) and inspect.iscoroutinefunction(function)):
+            return None
+        needs = []
+        for inner in dependant.dependencies:
+            scheme: object = inner.call
+            if isinstance(scheme, SecurityBase):
+                # It stands there for the document; the token is read in incoming.py.
+                continue
+            call = cls.plan(inner)
+            if call is None or inner.name is None:
+                return None
+            needs.append((inner.name, call))
+        return cls(function, dependant.request_param_name, tuple(needs))
+
+    async def make(self, request: Request, known: dict[Any, Any]) -> Any:
+        """Call everything that is needed, each once, and then the function."""
+        values: dict[str, Any] = {}
+        for name, call in self.needs:
+            found = known.get(call.function, _UNCALLED)
+            if found is _UNCALLED:
+                found = known[call.function] = await call.make(request, known)
+            values[name] = found
+        if self.request_name is not None:
+            values[self.request_name] = request
+        return await self.function(**values)
+
+
+def _is_plain(dependant: Dependant) -> bool:
+    """Whether nothing is asked for but the request and what other functions return."""
+    return not (
+        dependant.path_params
+        or dependant.query_params
+        or dependant.header_params
+        or dependant.cookie_params
+        or dependant.body_params
+        or dependant.http_connection_param_name
+        or dependant.websocket_param_name
+        or dependant.response_param_name
+        or dependant.background_tasks_param_name
+        or dependant.security_scopes_param_name
+        or dependant.concurrency
+    )
+
+
+class Route(APIRoute):
+    """A route that reads JSON strictly, and calls directly what can be called so."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        call = Call.plan(self.dependant)
+        if call is not None and self._is_usual():
+            self.app = self._answer_with(call)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_strictly(request: Request) -> Response:
+            return await handle(StrictRequest(request.scope, request.receive))
+
+        return handle_strictly
+
+    def _is_usual(self) -> bool:
+        """Whether this reads no body, and answers 200 with a model or whatever it returns."""
+        is_json = isinstance(self.response_class, DefaultPlaceholder) and self.status_code is None
+        return self.methods == {"GET"} and is_json and self.max_body_size is None
+
+    def _answer_with(self, call: Call) -> ASGIApp:
+        write = partial(
+            serialize_response,
+            field=self.response_field,
+            include=self.response_model_include,
+            exclude=self.response_model_exclude,
+            by_alias=self.response_model_by_alias,
+            exclude_unset=self.response_model_exclude_unset,
+            exclude_defaults=self.response_model_exclude_defaults,
+            exclude_none=self.response_model_exclude_none,
+            dump_json=True,
+        )
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            found = await call.make(Request(scope, receive, send), {})
+            if not isinstance(found, Response):
+                text = await write(response_content=found)
+                found = Response(text, media_type="application/json")
+            await found(scope, receive, send)
+
+        return answer
+
+
+class Router(APIRouter):
+    """A router of ours: its operations are named by tag and function."""
+
+    def __init__(
+        self,
+        *,
+        prefix: str = "",
+        tags: list[str | Enum] | None = None,
+        include_in_schema: bool = True,
+        deprecated: bool | None = None,
+    ) -> None:
+        super().__init__(
+            prefix=prefix,
+            tags=tags,
+            include_in_schema=include_in_schema,
+            deprecated=deprecated,
+            route_class=Route,
+            generate_unique_id_function=operation_id,
+        )
+
+
+class RouteIndex:
+    """Finds the routes of a path without parameters at once, and the others among themselves.
+
+    What it finds is what asking all of them in order would find.
+    """
+
+    def __init__(self, routes: Sequence[BaseRoute], otherwise: ASGIApp) -> None:
+        self._otherwise = otherwise
+        paths = {path for route in routes if (path := _literal_path(route)) is not None}
+        self._by_path = {path: _candidates(routes, path) for path in paths}
+        self._others = [route for route in routes if _literal_path(route) is None]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            for route in self._by_path.get(scope["path"], self._others):
+                match, found = route.matches(scope)
+                if match is Match.FULL:
+                    scope.update(found)
+                    await route.handle(scope, receive, send)
+                    return
+        await self._otherwise(scope, receive, send)
+
+
+def _literal_path(route: BaseRoute) -> str | None:
+    """Return a route's path if it has no parameters."""
+    if isinstance(route, APIRoute) and not route.param_convertors:
+        return route.path
+    return None
+
+
+def _candidates(routes: Sequence[BaseRoute], path: str) -> list[BaseRoute]:
+    scope = {"type": "http", "path": path, "method": "GET"}
+    return [route for route in routes if route.matches(scope)[0] is not Match.NONE]
