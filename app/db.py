@@ -10,26 +10,26 @@ before it touches the session holds no connection meanwhile.
 
 import asyncio
 import logging
-import socket
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 from sqlalchemy import URL, event, make_url, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolResetState
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.config import Settings
-from app.errors import DatabaseBusy
-from app.exact import LOCKED, ExactReader, Version
+from app.exact import ExactReader, Version
 from app.locks import nobody_beside
 from app.seals import SealKeys, read_seal_keys
+from app.shared_reads import TIMEOUT_SECONDS, SharedReader
+from app.trouble import passing_trouble_as_busy
 
 log = logging.getLogger("portfolio.db")
 
@@ -49,9 +49,6 @@ _PRAGMAS = (
     "PRAGMA wal_autocheckpoint=0",
 )
 _DATABASE, _LAST, _KEPT, _UNDONE = "database", "at the end", "when kept", "when undone"
-# PostgreSQL's codes for a serialization failure, a deadlock, too many connections,
-# shutting down and starting up.
-_PASSING_STATES = frozenset({"40001", "40P01", "53300", "57P01", "57P03"})
 
 
 def async_url(settings: Settings) -> URL:
@@ -108,6 +105,7 @@ class Database:
         self._settings = settings
         self._path = settings.sqlite_path
         self._exact = None if self._path is None else ExactReader(self._path)
+        self._shared: dict[str, SharedReader] = {}
         pool: dict[str, Any] = {"poolclass": AsyncAdaptedQueuePool, "pool_timeout": POOL_TIMEOUT}
         if self._path is None:
             self._writer = make_engine(settings, pool_pre_ping=True, pool_size=10, **pool)
@@ -128,7 +126,7 @@ class Database:
             DatabaseBusy: no connection was free in time, or the database is out of reach.
         """
         engine = self._reader if read_only else self._writer
-        with _passing_trouble_as_busy():
+        with passing_trouble_as_busy():
             async with AsyncSession(engine, expire_on_commit=False) as session:
                 session.info[_DATABASE] = self
                 try:
@@ -156,10 +154,36 @@ class Database:
         """
         if self._exact is not None:
             return self._exact.read_row(statement, values)
-        with _passing_trouble_as_busy():
+        with passing_trouble_as_busy():
             async with self._reader.connect() as connection:
                 found = (await connection.execute(text(statement), values)).first()
                 return None if found is None else tuple(found)
+
+    async def find_row(self, select: str, key: str) -> Sequence[Any] | None:
+        """Return the row of a SELECT that ends in `<its first column> = :key`, or None.
+
+        On PostgreSQL all that are looked up at one moment share a query; see shared_reads.py.
+
+        Raises:
+            DatabaseBusy: the database is out of reach.
+        """
+        if self._exact is not None:
+            return self._exact.read_row(select, {"key": key})
+        reader = self._shared.get(select)
+        if reader is None:
+            statement = f"{select.removesuffix(':key')}ANY($1)"
+            reader = self._shared[select] = SharedReader(self._connect, statement)
+        return await reader.find(key)
+
+    async def _connect(self) -> asyncpg.Connection:
+        """Open a connection to PostgreSQL for lookups alone."""
+        _, options = self._writer.dialect.create_connect_args(self._writer.url)
+        own = {key: value for key, value in options.items() if not key.startswith("prepared_")}
+        return await asyncpg.connect(
+            **own,
+            timeout=TIMEOUT_SECONDS,
+            server_settings={"default_transaction_read_only": "on"},
+        )
 
     def version(self) -> Version | None:
         """Return what is another value once anything at all was committed, by whomever.
@@ -211,6 +235,8 @@ class Database:
             await (await session.connection()).execute(text("SELECT 1"))
 
     async def dispose(self) -> None:
+        for reader in self._shared.values():
+            await reader.close()
         await self._reader.dispose()
         await self._writer.dispose()
         if self._exact is not None:
@@ -254,24 +280,6 @@ def violates(error: IntegrityError, table: str, column: str) -> bool:
     """Whether a write failed because of the unique constraint on one column."""
     message = str(error.orig)
     return f"{table}.{column}" in message or f"uq_{table}_{column}" in message
-
-
-@contextmanager
-def _passing_trouble_as_busy() -> Iterator[None]:
-    """Turn what passes by itself (no connection, a lock, a restart) into DatabaseBusy."""
-    try:
-        yield
-    except (PoolTimeoutError, ConnectionError, TimeoutError, socket.gaierror) as error:
-        raise DatabaseBusy from error
-    except DBAPIError as error:
-        if _is_passing(error):
-            raise DatabaseBusy from error
-        raise
-
-
-def _is_passing(error: DBAPIError) -> bool:
-    state = getattr(error.orig, "sqlstate", None)
-    return error.connection_invalidated or state in _PASSING_STATES or LOCKED in str(error.orig)
 
 
 def _log_state(path: Path | None) -> tuple[int, int]:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import DatabaseBusy
+from app.trouble import LOCKED
 
 # The loop stands still meanwhile. In WAL mode it only happens if another program locks the file.
 PATIENCE_MS = 200
-LOCKED = "database is locked"
 # The header of the WAL index, which every commit changes: https://sqlite.org/walformat.html,
 # section 2.1. SQLite itself compares it to know whether what it has read before still holds.
 _HEADER_BYTES = 48

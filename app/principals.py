@@ -19,14 +19,13 @@ from app.tokens import Claims, Purpose, TokenCodec
 REMEMBERED_PRINCIPALS = 4096
 
 _LOOKUP = """
-SELECT s.id, s.sid, s.kind, s.cookie_profile, s.user_agent, s.client_address,
+SELECT s.sid, s.id, s.kind, s.cookie_profile, s.user_agent, s.client_address,
        s.created_at, s.renewed_at, s.expires_at, s.ends_at,
        u.id, u.public_id, u.uid, u.name, u.email, u.role, u.is_active,
        u.created_at, u.updated_at, i.name
 FROM user_session AS s JOIN "user" AS u ON u.id = s.user_id
 LEFT JOIN profile AS f ON f.user_id = u.id LEFT JOIN picture AS i ON i.id = f.picture_id
-WHERE s.sid = :sid AND s.revoked_at IS NULL AND u.is_active AND s.auth_epoch = u.auth_epoch
-"""
+WHERE s.revoked_at IS NULL AND u.is_active AND s.auth_epoch = u.auth_epoch AND s.sid = :key"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +144,7 @@ class Principals:
         return principal
 
     async def _read(self, claims: Claims, carrier: SessionKind) -> Principal:
-        row = await self._database.read_row(_LOOKUP, sid=claims.sid)
+        row = await self._database.find_row(_LOOKUP, claims.sid)
         if row is None:
             raise TokenInvalid
         principal = _from_row(row, claims, carrier)
@@ -157,7 +156,7 @@ class Principals:
 
 def _from_row(row: Sequence[Any], claims: Claims, carrier: SessionKind) -> Principal:
     session = SessionRow(
-        row[0], row[1], SessionKind(row[2]), row[3], row[4], row[5], *map(_aware, row[6:10])
+        row[1], row[0], SessionKind(row[2]), row[3], row[4], row[5], *map(_aware, row[6:10])
     )
     return Principal(
         user_id=row[10],

@@ -1,0 +1,108 @@
+"""Lookups by key on PostgreSQL that share their way there: all that wait go in one query.
+
+A query costs the way to the server and back, whether it asks for one row or for thirty. Each lookup
+is in a query that begins after it was asked for, so none sees less than it would alone.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+
+from app.errors import DatabaseBusy
+from app.trouble import is_passing
+
+# While one query is on its way the next may set out.
+CONNECTIONS = 2
+TIMEOUT_SECONDS = 10.0
+
+Row = Sequence[Any]
+Connect = Callable[[], Awaitable[asyncpg.Connection]]
+
+
+class SharedReader:
+    """Reads the rows of one SELECT by key. `statement` has `= ANY($1)`, and the key comes first."""
+
+    def __init__(self, connect: Connect, statement: str) -> None:
+        self._connect = connect
+        self._statement = statement
+        self._idle: list[asyncpg.Connection] = []
+        self._waiting: defaultdict[str, list[asyncio.Future[Row | None]]] = defaultdict(list)
+        self._asking: set[asyncio.Task[None]] = set()
+        self._is_called = False
+
+    async def find(self, key: str) -> Row | None:
+        """Return the row of a key, or None.
+
+        Raises:
+            DatabaseBusy: the database is out of reach.
+        """
+        loop = asyncio.get_running_loop()
+        found: asyncio.Future[Row | None] = loop.create_future()
+        self._waiting[key].append(found)
+        if not self._is_called:
+            # Not at once: whoever else asks in this turn of the loop comes along.
+            self._is_called = True
+            loop.call_soon(self._set_out)
+        return await found
+
+    def _set_out(self) -> None:
+        self._is_called = False
+        if self._waiting and len(self._asking) < CONNECTIONS:
+            waiting, self._waiting = self._waiting, defaultdict(list)
+            task = asyncio.create_task(self._ask(waiting))
+            self._asking.add(task)
+            task.add_done_callback(self._come_back)
+
+    def _come_back(self, task: asyncio.Task[None]) -> None:
+        self._asking.discard(task)
+        self._set_out()
+
+    async def _ask(self, waiting: dict[str, list[asyncio.Future[Row | None]]]) -> None:
+        rows: dict[str, Row] = {}
+        trouble: Exception | None = None
+        try:
+            rows = {row[0]: row for row in await self._fetch(list(waiting))}
+        except Exception as error:  # noqa: BLE001  (whoever asked raises it)
+            trouble = error
+        for key, futures in waiting.items():
+            for future in futures:
+                if future.done():  # whoever asked has left
+                    continue
+                if trouble is None:
+                    future.set_result(rows.get(key))
+                else:
+                    future.set_exception(trouble)
+
+    async def _fetch(self, keys: list[str]) -> list[Row]:
+        """Ask; once more where a connection kept from before has gone since."""
+        while self._idle:
+            connection = self._idle.pop()
+            with suppress(DatabaseBusy):
+                return await self._fetch_by(connection, keys)
+        return await self._fetch_by(None, keys)
+
+    async def _fetch_by(self, connection: asyncpg.Connection | None, keys: list[str]) -> list[Row]:
+        try:
+            connection = connection or await self._connect()
+            rows: list[Row] = await connection.fetch(self._statement, keys, timeout=TIMEOUT_SECONDS)
+        except BaseException as error:
+            if connection is not None:
+                connection.terminate()
+            if is_passing(error):
+                raise DatabaseBusy from error
+            raise
+        self._idle.append(connection)
+        return rows
+
+    async def close(self) -> None:
+        """Close the connections, and let nobody wait."""
+        for task in self._asking:
+            task.cancel()
+        await asyncio.gather(*self._asking, return_exceptions=True)
+        for connection in self._idle:
+            connection.terminate()
+        self._idle.clear()
