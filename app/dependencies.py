@@ -208,6 +208,14 @@ async def _actor(request: Request, principal: OptionalUser) -> Actor:
 
 ActorDep = Annotated[Actor, Depends(_actor)]
 
+
+async def _done(request: Request) -> str:
+    return request.query_params.get("done", "")
+
+
+# What a page says was done, after a form led there: a key of its own sentences, never shown itself.
+Done = Annotated[str, Depends(_done)]
+
 SearchText = Annotated[str, Query(max_length=100, description="Part of a name or uid."), Storable]
 Cursor = Annotated[
     Annotated[str, Storable] | None,

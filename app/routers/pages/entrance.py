@@ -5,7 +5,14 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 
 from app import errors
-from app.dependencies import ActorDep, CookieSessionDep, CookieUser, OptionalUser, ResourcesDep
+from app.dependencies import (
+    ActorDep,
+    CookieSessionDep,
+    CookieUser,
+    Done,
+    OptionalUser,
+    ResourcesDep,
+)
 from app.errors import AppError, LinkInvalid
 from app.forms import Form, FormDep, local_path
 from app.models import LinkPurpose, utc_now
@@ -21,11 +28,10 @@ Secret = Annotated[str, Query(max_length=100)]
 
 @router.get("/")
 async def show_home(
-    request: Request, viewer: OptionalUser, resources: ResourcesDep, done: str = ""
+    request: Request, viewer: OptionalUser, resources: ResourcesDep, done: Done
 ) -> Response:
     """Show the way in, or what a person may do here."""
-    async with resources.database.transaction(read_only=True) as session:
-        needs_setup = viewer is None and not await accounts.has_admin(session)
+    needs_setup = viewer is None and await accounts.needs_setup(resources.database)
     return page(request, "home.html", needs_setup=needs_setup, done=done)
 
 
