@@ -178,14 +178,17 @@ class RouteIndex:
         self._others = [route for route in routes if _literal_path(route) is None]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            for route in self._by_path.get(scope["path"], self._others):
-                match, found = route.matches(scope)
-                if match is Match.FULL:
-                    scope.update(found)
-                    await route.handle(scope, receive, send)
-                    return
-        await self._otherwise(scope, receive, send)
+        route = self.find(scope) if scope["type"] == "http" else None
+        await (self._otherwise if route is None else route.handle)(scope, receive, send)
+
+    def find(self, scope: Scope) -> BaseRoute | None:
+        """Return the route of a request, and note in its scope what the path says; or None."""
+        for route in self._by_path.get(scope["path"], self._others):
+            match, found = route.matches(scope)
+            if match is Match.FULL:
+                scope.update(found)
+                return route
+        return None
 
 
 def _literal_path(route: BaseRoute) -> str | None:

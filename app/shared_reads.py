@@ -6,7 +6,7 @@ is in a query that begins after it was asked for, so none sees less than it woul
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -63,19 +63,15 @@ class SharedReader:
 
     async def _ask(self, waiting: dict[str, list[asyncio.Future[Row | None]]]) -> None:
         rows: dict[str, Row] = {}
-        trouble: Exception | None = None
+        # Unless all goes well: whoever closes the reader cancels this.
+        trouble: Exception | None = DatabaseBusy()
         try:
             rows = {row[0]: row for row in await self._fetch(list(waiting))}
+            trouble = None
         except Exception as error:  # noqa: BLE001  (whoever asked raises it)
             trouble = error
-        for key, futures in waiting.items():
-            for future in futures:
-                if future.done():  # whoever asked has left
-                    continue
-                if trouble is None:
-                    future.set_result(rows.get(key))
-                else:
-                    future.set_exception(trouble)
+        finally:
+            _settle(waiting, rows, trouble)
 
     async def _fetch(self, keys: list[str]) -> list[Row]:
         """Ask; once more where a connection kept from before has gone since."""
@@ -100,9 +96,26 @@ class SharedReader:
 
     async def close(self) -> None:
         """Close the connections, and let nobody wait."""
+        waiting, self._waiting = self._waiting, defaultdict(list)
+        _settle(waiting, {}, DatabaseBusy())
         for task in self._asking:
             task.cancel()
         await asyncio.gather(*self._asking, return_exceptions=True)
         for connection in self._idle:
             connection.terminate()
         self._idle.clear()
+
+
+def _settle(
+    waiting: Mapping[str, list[asyncio.Future[Row | None]]],
+    rows: Mapping[str, Row],
+    trouble: Exception | None,
+) -> None:
+    for key, futures in waiting.items():
+        for future in futures:
+            if future.done():  # whoever asked has left
+                continue
+            if trouble is None:
+                future.set_result(rows.get(key))
+            else:
+                future.set_exception(trouble)
