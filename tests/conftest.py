@@ -7,7 +7,7 @@ made cheap here and nowhere else.
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from app.keys import KeyRing, new_key
 from app.main import create_app
 from app.models import utc_now
 from app.resources import Resources
-from tests import canary, databases, loopback, postgres
+from tests import canary, databases, loopback, measuring, postgres
 from tests.databases import SharedDatabase, copy_instance
 from tests.people import People
 
@@ -55,6 +55,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--races", type=int, default=3, help="Rounds of each race; make races has 100."
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    with measuring.once(item):
+        return (yield)
 
 
 def missing(reason: str) -> None:
