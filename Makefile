@@ -6,7 +6,7 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 # Where a gap in the tests would be a gap in the door.
 GUARDED = app/tokens.py,app/passwords*.py,app/principals.py,app/services/sessions*.py
 
-.PHONY: help run test fuzz mutants check races bench bench-quick fix wheel lock advisories image-test clean
+.PHONY: help run test unit fuzz mutants check races bench bench-quick fix wheel lock advisories image-test clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -18,6 +18,10 @@ run: ## Set up if needed, then serve on http://localhost:8086 until Ctrl-C
 test: check ## The whole check: format, lint, imports, types, tests, coverage
 	.venv/bin/python -m pytest -n auto --cov --cov-report=term --cov-precision=2 --cov-fail-under=95
 	.venv/bin/coverage report --precision=2 --include='$(GUARDED)' --fail-under=100
+
+unit: ## The tests that need nothing but this process and one engine: under a minute
+	@sh scripts/setup dev
+	.venv/bin/python -m pytest -n auto -m unit
 
 fuzz: ## Look for inputs that nobody thought of: another seed each time, some hours
 	@sh scripts/setup dev

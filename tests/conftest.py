@@ -23,7 +23,7 @@ from app.keys import KeyRing, new_key
 from app.main import create_app
 from app.models import utc_now
 from app.resources import Resources
-from tests import canary, databases, loopback, measuring, postgres
+from tests import canary, databases, loopback, measuring, postgres, units
 from tests.databases import SharedDatabase, copy_instance
 from tests.people import People
 
@@ -49,6 +49,7 @@ hypothesis.settings.load_profile("ci")
 canary.watch()
 databases.share_statements()
 loopback.stay_here()
+units.watch()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -61,6 +62,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     with measuring.once(item):
         return (yield)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    units.mark(item)
 
 
 def missing(reason: str) -> None:
@@ -84,6 +89,15 @@ def _no_secret_where_none_may_be() -> Iterator[None]:
     yield
     leaks = canary.CANARY.take()
     assert not leaks, leaks
+
+
+@pytest.fixture(autouse=True)
+def _no_unit_goes_out(request: pytest.FixtureRequest) -> Iterator[None]:
+    units.take()
+    yield
+    gone_out = units.take()
+    is_unit = request.node.get_closest_marker("unit") is not None
+    assert not (is_unit and gone_out), f"{gone_out}: mark it with `process`"
 
 
 def make_settings(folder: Path, **changes: Any) -> Settings:

@@ -10,6 +10,8 @@ import pytest
 
 from tests.documents import ROOT, blocks
 
+pytestmark = pytest.mark.process
+
 PAGE = ROOT / "docs" / "adding-an-endpoint.md"
 COPIED_FOLDERS = ("app", "alembic", "static", "templates", "tests")
 COPIED_FILES = ("alembic.ini", "pyproject.toml")

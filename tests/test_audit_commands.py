@@ -21,6 +21,8 @@ from app.services.audit.exporting import defuse
 from tests.server.process import environment_for
 from tests.test_cli import Run, create, query, ready, run, sentence
 
+pytestmark = pytest.mark.process
+
 __all__ = ["ready", "run"]
 
 SECRET, LATER = "Rk3vTq8xLw5nZy2bHs7dGm4cPa6jEo1f", "Jp9fVu6aXe1tCi0oQz8wNr5hMb2kSd7g"

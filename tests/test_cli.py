@@ -28,6 +28,8 @@ from tests.postgres import free_port
 from tests.revisions import LINES
 from tests.server.process import environment_for
 
+pytestmark = pytest.mark.process
+
 Run = Callable[..., Result]
 
 

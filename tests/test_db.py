@@ -245,6 +245,7 @@ class TestPassingTrouble:
             await run(database, "SELECT nonsense")
 
 
+@pytest.mark.process
 class TestPostgreSQLOutOfReach:
     @pytest.mark.parametrize("host", ["127.0.0.1", "[fe80::1%nowhere]"])
     async def test_is_busy(self, tmp_path: Path, host: str) -> None:

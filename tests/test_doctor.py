@@ -18,6 +18,8 @@ from tests.conftest import make_settings
 from tests.postgres import free_port
 from tests.revisions import REVISIONS
 
+pytestmark = pytest.mark.process
+
 LAX = "Path=/; HttpOnly; SameSite=Lax"
 SECURE_LAX = "Path=/; HttpOnly; Secure; SameSite=Lax"
 PARTITIONED = "Path=/; HttpOnly; Secure; SameSite=None; Partitioned"

@@ -15,6 +15,8 @@ from app.services import audit
 from tests.conftest import make_settings
 from tests.postgres import free_port
 
+pytestmark = pytest.mark.process
+
 
 async def run(settings: Settings, statement: str | None = None) -> None:
     """Write two events, or run a statement."""

@@ -174,6 +174,7 @@ class TestPageOrJSON:
     @pytest.mark.parametrize(
         "settings_changes", [{"database_url": "postgresql://nobody@127.0.0.1:1/none"}]
     )
+    @pytest.mark.process
     async def test_a_page_survives_that_its_viewer_cannot_be_found_out(
         self, app: FastAPI, resources: Resources
     ) -> None:

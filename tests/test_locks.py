@@ -54,6 +54,7 @@ class TestOnlyServer:
                 pass
         assert not is_served(settings)
 
+    @pytest.mark.process
     def test_lets_go_when_the_process_is_killed(self, settings: Settings) -> None:
         command = [sys.executable, "-c", HOLDER, str(settings.instance_dir)]
         with subprocess.Popen(  # noqa: S603  (our own program)

@@ -236,6 +236,7 @@ class TestNoServerError:
         for body in _bodies(operation):
             await attacker.send(operation, kind, content=body)
 
+    @pytest.mark.process
     async def test_from_bodies(self, attacker: Attacker) -> None:
         for operation in TAKING_BODIES:
             kinds = [operation.media_type or ""]

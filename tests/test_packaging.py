@@ -19,6 +19,8 @@ from packaging.utils import canonicalize_name
 from tests import sbom
 from tests.server.process import ROOT, RunningServer
 
+pytestmark = pytest.mark.process
+
 LOCK_LINE = re.compile(r" *#.*|[a-z0-9-]+==\S+( ; .+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?")
 BUNDLED = ("templates", "static", "alembic")
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+?)(?: ; .+)? \\$", re.MULTILINE)

@@ -18,6 +18,8 @@ from app.errors import PictureRefused, PicturesBusy
 from app.pictures import MAX_BYTES, PictureReader, decoder
 from tests.photographs import colour, encode, halves, photo, png_of, read
 
+pytestmark = pytest.mark.process
+
 GPS = 0x8825
 ORIENTATION = 0x0112
 SECRET = b"Lovelace Street 1"

@@ -42,6 +42,7 @@ def test_env_example_holds_the_defaults(tmp_path: Path) -> None:
     assert settings == Settings(_env_file=None)
 
 
+@pytest.mark.process
 def test_the_command_writes_what_is_compared(tmp_path: Path) -> None:
     stale = re.sub(r"^\| `PORT` .*\n", "", README.read_text("utf-8"), flags=re.MULTILINE)
     assert stale != README.read_text("utf-8")

@@ -10,6 +10,8 @@ import pytest
 
 from tests.server.process import ROOT
 
+pytestmark = pytest.mark.process
+
 FILES = ("pyproject.toml", "requirements.lock", "requirements-build.lock", "requirements-dev.lock")
 # Ways to make this Python one that will not do.
 LOOK = '[ "$1" != - ] || exec "$python" -c "import sys; {}; exec(sys.stdin.read())"'

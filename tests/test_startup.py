@@ -267,6 +267,7 @@ class TestSQLite:
         check_ready(settings)
 
 
+@pytest.mark.process
 class TestPostgreSQL:
     @pytest.mark.parametrize(
         ("url", "kind"),

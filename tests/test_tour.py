@@ -13,6 +13,8 @@ from tests.conftest import missing
 from tests.documents import README, find_block
 from tests.server.process import RunningServer
 
+pytestmark = pytest.mark.process
+
 ADDRESS = "http://localhost:8086"
 ADA = {"uid": "ada", "name": "Ada Lovelace", "password": "correct horse battery"}
 
