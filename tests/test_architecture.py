@@ -5,6 +5,7 @@ the source itself or in the assembled application, never in a list that somebody
 """
 
 import ast
+import functools
 import inspect
 import re
 from collections.abc import Callable, Iterator
@@ -34,7 +35,10 @@ class Module:
         self.path = path
         self.name = path.relative_to(ROOT).as_posix()
         self.text = path.read_text("utf-8")
-        self.tree = ast.parse(self.text)
+
+    @functools.cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text)
 
     def nodes(self, *kinds: type[ast.AST]) -> Iterator[Any]:
         return (node for node in ast.walk(self.tree) if isinstance(node, kinds))
