@@ -85,17 +85,6 @@ class TestFirstStart:
         assert server.setup_link is not None
         assert server.setup_link.startswith(f"{server.url}/setup?token=")
 
-    def test_answers(self, start: Start) -> None:
-        server = start()
-        assert httpx.get(f"{server.url}/readyz").json()["status"] == "ready"
-
-    @pytest.mark.parametrize("reason", [signal.SIGINT, signal.SIGTERM])
-    def test_stops_cleanly_when_told_to(self, start: Start, reason: signal.Signals) -> None:
-        server = start()
-        code, rest = server.stop(reason)
-        assert code == 0
-        assert rest.strip() == "Stopped."
-
 
 class TestSecondStart:
     def test_keeps_everything(self, start: Start, tmp_path: Path) -> None:
@@ -143,13 +132,22 @@ class TestLoads:
 
 class TestWaysToStart:
     @pytest.mark.parametrize(
-        "command",
-        [("-m", "app"), ("-m", "app", "serve"), (str(ROOT / "app" / "main.py"),)],
+        ("command", "reason"),
+        [
+            (("-m", "app"), signal.SIGINT),
+            (("-m", "app", "serve"), signal.SIGTERM),
+            ((str(ROOT / "app" / "main.py"),), signal.SIGINT),
+        ],
         ids=["python -m app", "serve", "by path, as an editor does"],
     )
-    def test_same_server(self, start: Start, command: tuple[str, ...]) -> None:
+    def test_same_server(
+        self, start: Start, command: tuple[str, ...], reason: signal.Signals
+    ) -> None:
+        """It answers, and stops cleanly when it is told to."""
         server = start(*command, PYTHONPATH="" if command[0].endswith(".py") else str(ROOT))
-        assert httpx.get(f"{server.url}/healthz").status_code == 200
+        assert httpx.get(f"{server.url}/readyz").json()["status"] == "ready"
+        code, rest = server.stop(reason)
+        assert (code, rest.strip()) == (0, "Stopped.")
 
     def test_where_the_system_allows_few_files(self, start: Start, tmp_path: Path) -> None:
         lower = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))"
@@ -174,21 +172,16 @@ class TestWaysToStart:
 
 
 class TestCommandsBesideAServer:
-    def test_a_new_account_can_log_in_at_once(self, start: Start, tmp_path: Path) -> None:
+    def test_accounts_they_make_and_disable(self, start: Start, tmp_path: Path) -> None:
+        """A new one can log in at once, and its logins end at once."""
         server = start()
         made = run_command(
             tmp_path, "users", "create", "ada", "--name", "Ada", stdin="correct horse battery\n"
         )
         assert made.returncode == 0, made.stderr
-        login = {"uid": "ada", "password": "correct horse battery"}
-        assert httpx.post(f"{server.url}/api/v1/auth/login", json=login).status_code == 200
-
-    def test_disabling_ends_logins_at_once(self, start: Start, tmp_path: Path) -> None:
-        server = start()
-        body = {"uid": "ada", "name": "Ada", "password": "correct horse battery"}
         with httpx.Client(base_url=server.url) as browser:
-            browser.post("/api/v1/users", json=body)
-            browser.post("/api/v1/auth/login", json={"uid": "ada", "password": body["password"]})
+            login = {"uid": "ada", "password": "correct horse battery"}
+            assert browser.post("/api/v1/auth/login", json=login).status_code == 200
             assert browser.get("/api/v1/users/me").status_code == 200
             assert run_command(tmp_path, "users", "disable", "ada").returncode == 0
             assert browser.get("/api/v1/users/me").status_code == 401
