@@ -50,7 +50,8 @@ def founded(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     copy_instance(sqlite_template, folder)
 
     async def begin() -> School:
-        async with _run(make_settings(folder)) as app:
+        # Its access tokens are to outlive a slow run of all tests.
+        async with _run(make_settings(folder, access_token_minutes=60)) as app:
             return await found(app)
 
     return folder, asyncio.run(begin())
