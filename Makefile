@@ -15,13 +15,15 @@ run: ## Set up if needed, then serve on http://localhost:8086 until Ctrl-C
 	@sh scripts/setup run
 	@.venv/bin/portfolio serve
 
+# Whoever has nothing left takes over from the other: a module's tests, and the server they share, stay
+# with one of them.
 test: check ## The whole check: format, lint, imports, types, tests, coverage
-	.venv/bin/python -m pytest -n auto --cov --cov-report=term --cov-precision=2 --cov-fail-under=95
+	.venv/bin/python -m pytest -n auto --dist worksteal --cov --cov-report=term --cov-precision=2 --cov-fail-under=95
 	.venv/bin/coverage report --precision=2 --include='$(GUARDED)' --fail-under=100
 
 unit: ## The tests that need nothing but this process and one engine: under a minute
 	@sh scripts/setup dev
-	.venv/bin/python -m pytest -n auto -m unit
+	.venv/bin/python -m pytest -n auto --dist worksteal -m unit
 
 fuzz: ## Look for inputs that nobody thought of: another seed each time, some hours
 	@sh scripts/setup dev
