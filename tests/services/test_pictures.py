@@ -142,6 +142,7 @@ class TestSet:
                 await pictures.set_picture(session, Actor(), source=photo(), resources=resources)
         await agree(resources, 0)
 
+    @pytest.mark.process
     async def test_no_picture(self, resources: Resources, ada: User) -> None:
         with pytest.raises(PictureRefused):
             async with resources.database.transaction() as session:
@@ -168,6 +169,7 @@ class TestSet:
             await give(resources, ada)
         assert await names(resources) == set()
 
+    @pytest.mark.process
     async def test_decoded_and_stored(self, resources: Resources, ada: User) -> None:
         async with resources.database.transaction() as session:
             picture = await pictures.set_picture(
