@@ -82,6 +82,7 @@ class TestVersion:
             seen.add(reader.version())
             assert value(reader) == number
 
+    @pytest.mark.process
     def test_another_after_a_commit_of_another_process(
         self, reader: ExactReader, path: Path
     ) -> None:

@@ -32,6 +32,7 @@ print(after - before, held() - before)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="is about glibc")
+@pytest.mark.process
 def test_hashes_leave_nothing_behind() -> None:
     command = [sys.executable, "-c", SCRIPT]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603

@@ -26,7 +26,9 @@ def mark(item: pytest.Item) -> None:
     folder, *below = item.path.relative_to(_TESTS).parts
     chosen = getattr(item, "callspec", None)
     on_other_engine = chosen is not None and chosen.params.get("engine") == "postgresql"
-    goes_out = on_other_engine or item.get_closest_marker("process") is not None
+    asks_for_it = "postgres_server" in getattr(item, "fixturenames", ())
+    says_so = item.get_closest_marker("process") is not None
+    goes_out = on_other_engine or asks_for_it or says_so
     if not goes_out and (not below or folder in _FOLDERS):
         item.add_marker("unit")
 
