@@ -6,6 +6,9 @@ from http import HTTPStatus
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+# Data, which no browser keeps.
+_NEVER_KEPT = "/api/"
+
 
 class ConditionalGet:
     """Answers 304 where a page has not changed since the browser saw it (RFC 9110, 13.1.2).
@@ -18,7 +21,8 @@ class ConditionalGet:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
+        is_read = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}
+        if not is_read or scope["path"].startswith(_NEVER_KEPT):
             await self.app(scope, receive, send)
             return
         start: Message | None = None

@@ -33,8 +33,6 @@ from app.error_handlers import respond
 from app.errors import AppError
 from app.locks import only_server
 from app.middleware import (
-    BodyLimit,
-    Departures,
     RequestContext,
     RequestGuard,
     SecurityHeaders,
@@ -116,8 +114,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             Middleware(LostCookies, notices=notices),
             Middleware(RequestContext, respond=respond),
             Middleware(RequestGuard, settings=settings, policy=policy, notices=notices),
-            Middleware(BodyLimit, max_body_size=settings.max_body_bytes),
-            Middleware(Departures),
             Middleware(ConditionalGet),
         ],
     )

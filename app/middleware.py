@@ -3,7 +3,7 @@
 main.py adds them in this order, outermost first: that of proxies.py, which says whom a request is
 from; SecurityHeaders; those of cors.py, so that even a crash carries their headers; RequestContext,
 which turns every exception into an answer; RequestGuard, which refuses wrong hosts, oversized
-bodies and other sites' writes; Departures, for whoever has to wait; ConditionalGet.
+bodies and other sites' writes; last, that of conditional_get.py.
 """
 
 import logging
@@ -97,10 +97,11 @@ class RequestContext:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        state: dict[str, Any] = scope.setdefault("state", {})
-        state["cookies"], state["login_ended"] = [], False
+        state = _begin(scope)
         inner = _normalise(scope)
         token = request_id.set(_choose_id(scope))
+        # Whoever makes a request wait can see whether its sender still waits for the answer.
+        reading = receiving.set(receive)
         started, status = time.perf_counter(), 0
 
         async def send_wrapper(message: Message) -> None:
@@ -119,7 +120,14 @@ class RequestContext:
             await response(inner, receive, send_wrapper)
         finally:
             _log(scope, status, time.perf_counter() - started)
+            receiving.reset(reading)
             request_id.reset(token)
+
+
+def _begin(scope: Scope) -> dict[str, Any]:
+    state: dict[str, Any] = scope.setdefault("state", {})
+    state["cookies"], state["login_ended"] = [], False
+    return state
 
 
 def _normalise(scope: Scope) -> Scope:
@@ -163,35 +171,6 @@ def _finish_headers(start: Message, state: Mapping[str, Any]) -> None:
     start["headers"] = [*start.get("headers", []), *further]
 
 
-class BodyLimit(RequestBodyLimitMiddleware):
-    """Starlette's, which counts what comes in, for requests that say that they have a body.
-
-    The server gives no others one.
-    """
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            names = dict(scope["headers"])
-            if b"content-length" in names or b"transfer-encoding" in names:
-                await super().__call__(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
-
-
-class Departures:
-    """Lets whoever makes a request wait see whether its sender still waits for the answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        reading = receiving.set(receive if scope["type"] == "http" else None)
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            receiving.reset(reading)
-
-
 class RequestGuard:
     """Refuses, before any route: unknown hosts, bodies declared too large, other sites' writes.
 
@@ -205,21 +184,26 @@ class RequestGuard:
         self, app: ASGIApp, *, settings: Settings, policy: OriginPolicy, notices: Notices
     ) -> None:
         self.app = app
+        # Counts what comes in. Without a declared body there is none: the server sees to that.
+        self._counting = RequestBodyLimitMiddleware(app, max_body_size=settings.max_body_bytes)
         self._hosts = settings.hosts if settings.is_production else None
         self._policy = policy
         self._notices = notices
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self.app
         if scope["type"] == "http":
             visit = get_visit(HTTPConnection(scope))
             if self._hosts is not None and visit.hostname not in self._hosts:
                 raise UnknownHost
-            declared = dict(scope["headers"]).get(b"content-length")
-            if declared is not None:
-                self._check_length(declared.decode("latin-1"), _body_limit(scope))
+            names = dict(scope["headers"])
+            if b"content-length" in names or b"transfer-encoding" in names:
+                app = self._counting
+                declared = names.get(b"content-length", b"0").decode("latin-1")
+                self._check_length(declared, _body_limit(scope))
             if scope["method"] not in SAFE_METHODS:
                 self._check_origin(visit, scope["path"])
-        await self.app(scope, receive, send)
+        await app(scope, receive, send)
 
     def _check_length(self, declared: str, limit: int) -> None:
         if not (declared.isascii() and declared.isdigit()):

@@ -6,12 +6,13 @@ import logging
 import socket
 import struct
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.connections.heads import MAX_HEAD_BYTES, announces_body, find_fault, is_too_large
+from app.connections.joined import JoinedWrites
 from app.connections.refusals import write_answer
 from app.connections.watch import Watch
 from app.errors import AppError, BadRequest, HeadTooLarge, RequestTimeout, TooManyConnections
@@ -56,6 +57,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own
         super().connection_made(transport)
+        self.transport = cast("asyncio.Transport", JoinedWrites(transport, self.loop))
         if self.watch.admit(self):
             self._expect(Phase.HEAD)
         else:
