@@ -117,11 +117,12 @@ async def _load(request: Request, token: str, carrier: SessionKind) -> Principal
 async def _renew_cookie(request: Request, principal: Principal) -> None:
     """Send a fresh cookie when more than half of the present one's life is over."""
     claims = principal.claims
+    if principal.carrier is not SessionKind.COOKIE:
+        return
     now = utc_now()
     is_fresh = now < claims.iat + (claims.exp - claims.iat) / 2
     # A cookie that lives as long as its session may has nothing to gain; `exp` has no fractions.
-    is_final = claims.exp > principal.session.ends_at - timedelta(seconds=1)
-    if principal.carrier is not SessionKind.COOKIE or is_fresh or is_final:
+    if is_fresh or claims.exp > principal.session.ends_at - timedelta(seconds=1):
         return
     resources = get_resources(request)
     async with resources.database.transaction() as session:

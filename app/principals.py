@@ -27,6 +27,8 @@ FROM user_session AS s JOIN "user" AS u ON u.id = s.user_id
 LEFT JOIN profile AS f ON f.user_id = u.id LEFT JOIN picture AS i ON i.id = f.picture_id
 WHERE s.revoked_at IS NULL AND u.is_active AND s.auth_epoch = u.auth_epoch AND s.sid = :key"""
 
+_ANY_ADMIN = """SELECT 1 FROM "user" WHERE role = 'admin' AND is_active LIMIT 1"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
@@ -152,6 +154,11 @@ class Principals:
         if principal.public_id != claims.sub or not is_of_its_kind:
             raise TokenInvalid
         return principal
+
+
+async def is_without_admin(database: Database) -> bool:
+    """Whether nobody could be found to be an admin: the site is still to be set up."""
+    return await database.read_row(_ANY_ADMIN) is None
 
 
 def _from_row(row: Sequence[Any], claims: Claims, carrier: SessionKind) -> Principal:

@@ -228,7 +228,7 @@ class TestMiddleware:
     CLASSES = tuple(
         node
         for module in APP
-        if module.name in {"app/middleware.py", "app/cors.py"}
+        if module.name in {"app/middleware.py", "app/cors.py", "app/conditional_get.py"}
         for node in module.nodes(ast.ClassDef)
     )
 

@@ -70,7 +70,6 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
             return
-        self._unset_keepalive_if_required()
         if self._phase is Phase.IDLE:
             self._expect(Phase.HEAD)
         self._chunk = len(data)
@@ -125,7 +124,12 @@ class Connection(HttpToolsProtocol):
             self.watch.served(self)
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
+        # As uvicorn's own, but for its timer with every answer: the watch ends idle connections.
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            if self.pipeline:
+                self._start_asgi_task(*self.pipeline.pop())
         if self._phase is Phase.ANSWER and self.cycle.response_complete:
             self._expect(Phase.IDLE)
         elif self._phase is Phase.BODY:

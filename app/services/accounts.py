@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import and_, col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.db import Database, violates
+from app.db import violates
 from app.errors import (
     FieldError,
     FieldsRefused,
@@ -28,7 +28,6 @@ from app.services.audit.changes import record_account_changes
 from app.services.cursors import make_cursor, read_cursor
 
 MAX_PAGE = 100
-_ANY_ADMIN = """SELECT 1 FROM "user" WHERE role = 'admin' AND is_active LIMIT 1"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +133,6 @@ async def has_admin(session: AsyncSession) -> bool:
     """Whether anybody active can administer this site."""
     query = select(User.id).where(User.role == Role.ADMIN, col(User.is_active)).limit(1)
     return (await session.exec(query)).first() is not None
-
-
-async def needs_setup(database: Database) -> bool:
-    """Whether the first admin is still to come; for the home page, without a transaction."""
-    return await database.read_row(_ANY_ADMIN) is None
 
 
 async def get_user(session: AsyncSession, *, uid: str) -> User:

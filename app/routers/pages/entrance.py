@@ -16,6 +16,7 @@ from app.dependencies import (
 from app.errors import AppError, LinkInvalid
 from app.forms import Form, FormDep, local_path
 from app.models import LinkPurpose, utc_now
+from app.principals import is_without_admin
 from app.rendering import page, see_other
 from app.routing import Router
 from app.schemas import Login, PasswordReset, UserCreate
@@ -31,7 +32,7 @@ async def show_home(
     request: Request, viewer: OptionalUser, resources: ResourcesDep, done: Done
 ) -> Response:
     """Show the way in, or what a person may do here."""
-    needs_setup = viewer is None and await accounts.needs_setup(resources.database)
+    needs_setup = viewer is None and await is_without_admin(resources.database)
     return page(request, "home.html", needs_setup=needs_setup, done=done)
 
 
