@@ -110,15 +110,22 @@ class Principal:
         return self.role in {Role.TEACHER, Role.ADMIN}
 
 
+@dataclass(slots=True)
+class Known:
+    """Who a token was found to stand for, from which row, and at which version of the database."""
+
+    principal: Principal
+    row: Sequence[Any]
+    version: Version | None
+
+
 class Principals:
     """Finds out who tokens stand for; one instance for a running application."""
 
     def __init__(self, database: Database, codec: TokenCodec) -> None:
         self._database = database
         self._codec = codec
-        self._version: Version | None = None
-        # Who was found at that version of the database.
-        self._found: dict[tuple[str, SessionKind], Principal] = {}
+        self._known: dict[tuple[str, SessionKind], Known] = {}
 
     async def load(self, token: str, carrier: SessionKind, *, now: datetime) -> Principal:
         """Return who a token stands for at this moment.
@@ -132,28 +139,32 @@ class Principals:
         claims = self._codec.verify(token, purpose, now=now)
         # Asked before the row is read: a commit in between makes the next request read again.
         version = self._database.version()
-        if version != self._version or len(self._found) >= REMEMBERED_PRINCIPALS:
-            self._version = version
-            self._found.clear()
-        principal = self._found.get((token, carrier))
-        if principal is None:
-            principal = await self._read(claims, carrier)
-            if version is not None:
-                self._found[token, carrier] = principal
-        session = principal.session
+        known = self._known.get((token, carrier))
+        if known is None or version is None or known.version != version:
+            known = await self._read(claims, carrier, known)
+            known.version = version
+            self._remember((token, carrier), known)
+        session = known.principal.session
         if now >= session.expires_at or now >= session.ends_at:
             raise TokenInvalid
-        return principal
+        return known.principal
 
-    async def _read(self, claims: Claims, carrier: SessionKind) -> Principal:
+    async def _read(self, claims: Claims, carrier: SessionKind, known: Known | None) -> Known:
         row = await self._database.find_row(_LOOKUP, claims.sid)
         if row is None:
             raise TokenInvalid
+        if known is not None and known.row == row:
+            return known
         principal = _from_row(row, claims, carrier)
         is_of_its_kind = principal.session.kind in {carrier, SessionKind.EITHER}
         if principal.public_id != claims.sub or not is_of_its_kind:
             raise TokenInvalid
-        return principal
+        return Known(principal, row, None)
+
+    def _remember(self, key: tuple[str, SessionKind], known: Known) -> None:
+        if len(self._known) >= REMEMBERED_PRINCIPALS:
+            self._known.clear()
+        self._known[key] = known
 
 
 async def is_without_admin(database: Database) -> bool:

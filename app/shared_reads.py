@@ -11,9 +11,10 @@ from contextlib import suppress
 from typing import Any
 
 import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
 
 from app.errors import DatabaseBusy
-from app.trouble import is_passing
+from app.trouble import passing_trouble_as_busy
 
 # While one query is on its way the next may set out.
 CONNECTIONS = 2
@@ -29,7 +30,9 @@ class SharedReader:
     def __init__(self, connect: Connect, statement: str) -> None:
         self._connect = connect
         self._statement = statement
-        self._idle: list[asyncpg.Connection] = []
+        self._open: set[asyncpg.Connection] = set()
+        # With the statement, which each prepares once.
+        self._idle: list[tuple[asyncpg.Connection, PreparedStatement]] = []
         self._waiting: defaultdict[str, list[asyncio.Future[Row | None]]] = defaultdict(list)
         self._asking: set[asyncio.Task[None]] = set()
         self._is_called = False
@@ -76,22 +79,24 @@ class SharedReader:
     async def _fetch(self, keys: list[str]) -> list[Row]:
         """Ask; once more where a connection kept from before has gone since."""
         while self._idle:
-            connection = self._idle.pop()
-            with suppress(DatabaseBusy):
-                return await self._fetch_by(connection, keys)
-        return await self._fetch_by(None, keys)
+            with suppress(DatabaseBusy, asyncpg.InvalidCachedStatementError):
+                return await self._fetch_by(*self._idle.pop(), keys)
+        with passing_trouble_as_busy():
+            connection = await self._connect()
+            self._open.add(connection)
+            return await self._fetch_by(connection, await connection.prepare(self._statement), keys)
 
-    async def _fetch_by(self, connection: asyncpg.Connection | None, keys: list[str]) -> list[Row]:
+    async def _fetch_by(
+        self, connection: asyncpg.Connection, prepared: PreparedStatement, keys: list[str]
+    ) -> list[Row]:
         try:
-            connection = connection or await self._connect()
-            rows: list[Row] = await connection.fetch(self._statement, keys, timeout=TIMEOUT_SECONDS)
-        except BaseException as error:
-            if connection is not None:
-                connection.terminate()
-            if is_passing(error):
-                raise DatabaseBusy from error
+            with passing_trouble_as_busy():
+                rows: list[Row] = await prepared.fetch(keys, timeout=TIMEOUT_SECONDS)
+        except BaseException:
+            self._open.discard(connection)
+            connection.terminate()
             raise
-        self._idle.append(connection)
+        self._idle.append((connection, prepared))
         return rows
 
     async def close(self) -> None:
@@ -101,8 +106,9 @@ class SharedReader:
         for task in self._asking:
             task.cancel()
         await asyncio.gather(*self._asking, return_exceptions=True)
-        for connection in self._idle:
+        for connection in self._open:
             connection.terminate()
+        self._open.clear()
         self._idle.clear()
 
 
