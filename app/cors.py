@@ -4,8 +4,10 @@
 hand the browser's question on. LostCookies stands further in, and only looks.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
@@ -15,13 +17,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.assets import PREFIX
 from app.cookies import COOKIE_NAME
-from app.incoming import get_visit
+from app.incoming import get_visit, heads_of
+from app.middleware import security_headers
 from app.notices import Browser, Notices
 from app.origins import OriginPolicy
 
 _MAX_USER_AGENT = 200
 # Where front ends ask who is logged in, on every page.
 _WHO_AM_I = frozenset({"/api/v1/auth/session", "/api/id", "/api/id/"})
+_ALLOWED: Mapping[str, Any] = {
+    "allow_methods": ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"),
+    "allow_headers": ("*",),
+    "allow_credentials": True,
+    "expose_headers": ("Location", "Retry-After", "X-Request-ID"),
+}
 
 
 class CORS(CORSMiddleware):
@@ -32,28 +41,29 @@ class CORS(CORSMiddleware):
     that is refused loads portfolio.js, which then says why.
     """
 
-    def __init__(self, app: ASGIApp, *, policy: OriginPolicy, notices: Notices) -> None:
-        super().__init__(
-            app,
-            allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"),
-            allow_headers=("*",),
-            allow_credentials=True,
-            expose_headers=("Location", "Retry-After", "X-Request-ID"),
-        )
+    def __init__(
+        self, app: ASGIApp, *, policy: OriginPolicy, notices: Notices, is_https: bool
+    ) -> None:
+        super().__init__(app, **_ALLOWED)
         self._policy = policy
         self._notices = notices
+        self._defaults = security_headers(is_https=is_https)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not self._policy.covers(scope["path"]):
             await self.app(scope, receive, send)
         elif scope["path"].startswith(PREFIX) and scope["method"] in {"GET", "HEAD"}:
             await self.app(scope, receive, partial(_send_to_everybody, send))
-        elif b"origin" not in dict(scope["headers"]):
-            # A cache must not hand this answer, which lacks the headers, to a page that needs them.
-            await self.app(scope, receive, partial(_send_as_varying, send))
+        elif b"origin" not in heads_of(scope):
+            await self._answer_without(scope, receive, send)
         else:
             self._look_at(Request(scope))
             await super().__call__(scope, receive, send)
+
+    async def _answer_without(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # A cache must not hand this answer, which lacks the headers, to a page that needs them.
+        scope["state"]["varies_by_origin"] = True
+        await self.app(scope, receive, send)
 
     def _look_at(self, request: Request) -> None:
         origin = request.headers["origin"]
@@ -69,25 +79,20 @@ class CORS(CORSMiddleware):
 
     def preflight_response(self, request_headers: Headers) -> Response:
         if self.is_allowed_origin(request_headers["origin"]):
-            return super().preflight_response(request_headers)
-        headers = {"Vary": "Origin"}
-        return PlainTextResponse("This origin is not allowed here.", 403, headers)
+            answer = super().preflight_response(request_headers)
+        else:
+            headers = {"Vary": "Origin"}
+            answer = PlainTextResponse("This origin is not allowed here.", 403, headers)
+        answer.headers.update(self._defaults)
+        return answer
 
-    async def send(self, message: Message, send: Send, request_headers: Headers) -> None:
+    async def simple_response(
+        self, scope: Scope, receive: Receive, send: Send, request_headers: Headers
+    ) -> None:
         if self.is_allowed_origin(request_headers["origin"]):
-            await super().send(message, send, request_headers)
+            await super().simple_response(scope, receive, send, request_headers)
         else:
-            await _send_as_varying(send, message)
-
-
-async def _send_as_varying(send: Send, message: Message) -> None:
-    if message["type"] == "http.response.start":
-        headers = message["headers"]
-        if b"vary" in dict(headers):
-            MutableHeaders(scope=message).add_vary_header("Origin")
-        else:
-            message["headers"] = [*headers, (b"vary", b"Origin")]
-    await send(message)
+            await self._answer_without(scope, receive, send)
 
 
 async def _send_to_everybody(send: Send, message: Message) -> None:
@@ -99,14 +104,15 @@ async def _send_to_everybody(send: Send, message: Message) -> None:
 class Preflights:
     """Answers OPTIONS for the API and the files with nothing: no login, no redirect, no headers."""
 
-    def __init__(self, app: ASGIApp, *, policy: OriginPolicy) -> None:
+    def __init__(self, app: ASGIApp, *, policy: OriginPolicy, is_https: bool) -> None:
         self.app = app
         self._policy = policy
+        self._defaults = security_headers(is_https=is_https)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_question = scope["type"] == "http" and scope["method"] == "OPTIONS"
         if is_question and self._policy.covers(scope["path"]):
-            await Response(status_code=204)(scope, receive, send)
+            await Response(status_code=204, headers=self._defaults)(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
@@ -119,7 +125,7 @@ class LostCookies:
         self._notices = notices
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or b"origin" not in dict(scope["headers"]):
+        if scope["type"] != "http" or b"origin" not in heads_of(scope):
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)

@@ -5,6 +5,7 @@ middleware, dependencies and error handlers cannot come to different conclusions
 """
 
 import re
+from collections.abc import Mapping, MutableMapping
 from dataclasses import replace
 from enum import StrEnum
 from typing import Any, cast
@@ -48,6 +49,15 @@ def get_notices(request: HTTPConnection) -> Notices:
     return cast("Notices", request.app.state.notices)
 
 
+def heads_of(scope: MutableMapping[str, Any]) -> Mapping[bytes, bytes]:
+    """Return a request's headers by name; where a name comes twice, the first counts."""
+    state: dict[str, Any] = scope.setdefault("state", {})
+    heads: dict[bytes, bytes] | None = state.get("heads")
+    if heads is None:
+        heads = state["heads"] = dict(reversed(scope["headers"]))
+    return heads
+
+
 def get_visit(request: HTTPConnection) -> Visit:
     """Describe where a request comes from and goes to, read from it once."""
     state: dict[str, Any] = request.scope.setdefault("state", {})
@@ -63,8 +73,7 @@ def _read_visit(request: HTTPConnection) -> Visit:
     Behind a proxy that ends TLS the scheme seen here is http; a request to the host of PUBLIC_URL
     is taken to have come by PUBLIC_URL's scheme.
     """
-    # Backwards: where a name comes twice, the first counts, as everywhere else.
-    heads = dict(reversed(request.scope["headers"]))
+    heads = heads_of(request.scope)
     host = heads.get(b"host", b"").decode("latin-1")
     origin, site = heads.get(b"origin"), heads.get(b"sec-fetch-site")
     # Not `request.url`, which fails on a query that is not UTF-8.

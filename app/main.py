@@ -35,7 +35,6 @@ from app.locks import only_server
 from app.middleware import (
     RequestContext,
     RequestGuard,
-    SecurityHeaders,
 )
 from app.notices import Notices
 from app.origins import OriginPolicy
@@ -107,12 +106,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ),
         middleware=[
             Middleware(TrustedProxies, trusted=settings.trusted_proxies),
-            Middleware(SecurityHeaders, is_https=settings.is_https),
-            Middleware(CORS, policy=policy, notices=notices)
+            Middleware(CORS, policy=policy, notices=notices, is_https=settings.is_https)
             if settings.cors == "on"
-            else Middleware(Preflights, policy=policy),
+            else Middleware(Preflights, policy=policy, is_https=settings.is_https),
             Middleware(LostCookies, notices=notices),
-            Middleware(RequestContext, respond=respond),
+            Middleware(RequestContext, respond=respond, is_https=settings.is_https),
             Middleware(RequestGuard, settings=settings, policy=policy, notices=notices),
             Middleware(ConditionalGet),
         ],

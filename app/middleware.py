@@ -1,9 +1,9 @@
 """Pure ASGI middleware: what every request and answer gets, whatever route it meets.
 
 main.py adds them in this order, outermost first: that of proxies.py, which says whom a request is
-from; SecurityHeaders; those of cors.py, so that even a crash carries their headers; RequestContext,
-which turns every exception into an answer; RequestGuard, which refuses wrong hosts, oversized
-bodies and other sites' writes; last, that of conditional_get.py.
+from; those of cors.py, so that even a crash carries their headers; RequestContext, which turns
+every exception into an answer; RequestGuard, which refuses wrong hosts, oversized bodies and other
+sites' writes; last, that of conditional_get.py.
 """
 
 import logging
@@ -24,10 +24,12 @@ from app.config import Settings
 from app.cookies import Visit
 from app.departures import receiving
 from app.errors import BadRequest, BodyTooLarge, CrossOriginRefused, UnknownHost
-from app.incoming import get_visit
+from app.incoming import get_visit, heads_of
 from app.notices import Notices
 from app.observability import AnswerRecord, conceal, request_id
 from app.origins import OriginPolicy
+
+RawHeaders = list[tuple[bytes, bytes]]
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 access_log = logging.getLogger("portfolio.access")
@@ -59,39 +61,29 @@ def security_headers(*, is_https: bool) -> dict[str, str]:
     return headers
 
 
-class SecurityHeaders:
-    """Adds `security_headers` to every answer. A response may set its own."""
-
-    def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
-        self.app = app
-        self._defaults = [
-            (name.lower().encode(), value.encode())
-            for name, value in security_headers(is_https=is_https).items()
-        ]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_wrapper(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                own = message.get("headers", [])
-                names = {name for name, _ in own}
-                defaults = [pair for pair in self._defaults if pair[0] not in names]
-                message["headers"] = [*own, *defaults]
-            await send(message)
-
-        await self.app(scope, receive, send_wrapper if scope["type"] == "http" else send)
+def encode(headers: Mapping[str, str]) -> RawHeaders:
+    """Return headers as ASGI has them."""
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
 class RequestContext:
     """Gives a request its id, its cookies and its log line, and answers every exception.
 
+    Every answer carries `security_headers`; one may set its own.
+
     Routes see HEAD as GET, so that every page and address answers it; the server drops the body.
     """
 
     def __init__(
-        self, app: ASGIApp, respond: Callable[[Request, Exception], Awaitable[Response]]
+        self,
+        app: ASGIApp,
+        *,
+        respond: Callable[[Request, Exception], Awaitable[Response]],
+        is_https: bool,
     ) -> None:
         self.app = app
         self._respond = respond
+        self._defaults = encode(security_headers(is_https=is_https))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -108,7 +100,7 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _finish_headers(message, state)
+                _finish_headers(message, state, self._defaults)
             await send(message)
 
         try:
@@ -155,20 +147,31 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
 
 
 def _choose_id(scope: Scope) -> str:
-    offered = dict(scope["headers"]).get(b"x-request-id", b"")
+    offered = heads_of(scope).get(b"x-request-id", b"")
     is_fit = offered and _REQUEST_ID.fullmatch(offered)
     return offered.decode() if is_fit else f"{_ids.getrandbits(64):016x}"
 
 
-def _finish_headers(start: Message, state: Mapping[str, Any]) -> None:
-    further = [(b"x-request-id", request_id.get().encode())]
+def _finish_headers(start: Message, state: Mapping[str, Any], defaults: RawHeaders) -> None:
+    own = start.get("headers", [])
+    if state.get("varies_by_origin"):
+        own = _add_to_vary(own, b"Origin")
+    names = dict(own)
+    further = [pair for pair in defaults if pair[0] not in names]
+    further.append((b"x-request-id", request_id.get().encode()))
     # A refusal undoes its transaction, and with it the session a cookie would name.
     if start["status"] < HTTPStatus.BAD_REQUEST:
         further += [(b"set-cookie", cookie.encode("latin-1")) for cookie in state["cookies"]]
         if state["login_ended"]:
             # Pictures are kept for a year: not for the next who sits down at this machine.
             further.append((b"clear-site-data", b'"cache"'))
-    start["headers"] = [*start.get("headers", []), *further]
+    start["headers"] = [*own, *further]
+
+
+def _add_to_vary(headers: RawHeaders, name: bytes) -> RawHeaders:
+    found = dict(headers).get(b"vary")
+    others = [pair for pair in headers if pair[0] != b"vary"]
+    return [*others, (b"vary", name if found is None else b"%b, %b" % (found, name))]
 
 
 class RequestGuard:
@@ -196,7 +199,7 @@ class RequestGuard:
             visit = get_visit(HTTPConnection(scope))
             if self._hosts is not None and visit.hostname not in self._hosts:
                 raise UnknownHost
-            names = dict(scope["headers"])
+            names = heads_of(scope)
             if b"content-length" in names or b"transfer-encoding" in names:
                 app = self._counting
                 declared = names.get(b"content-length", b"0").decode("latin-1")

@@ -98,8 +98,8 @@ class Principal:
     carrier: SessionKind
     # The name of the picture that is shown for this person, if they have one.
     picture: str | None = None
-    # Answers about nobody but this person, as they were first written.
-    answers: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+    # Answers about nobody but this person, as they were first made.
+    answers: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def is_admin(self) -> bool:

@@ -8,12 +8,13 @@ wrote it: the first address that is none of theirs is the visitor's.
 import ipaddress
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.hosts import ANYBODY, read_address, read_proxies
-from app.incoming import Forwarding
+from app.incoming import Forwarding, heads_of
 
 # More proxies than anybody puts in a row.
 _MAX_HOPS = 20
@@ -34,30 +35,29 @@ class TrustedProxies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            scope = {**scope, **self._look_behind(scope)}
+            self._look_behind(scope)
         await self.app(scope, receive, send)
 
-    def _look_behind(self, scope: Scope) -> Scope:
-        state = {**scope.get("state", {}), "forwarding": Forwarding.ABSENT}
+    def _look_behind(self, scope: Scope) -> None:
+        state: dict[str, Any] = scope.setdefault("state", {})
+        state["forwarding"] = Forwarding.ABSENT
         host, _ = scope.get("client") or ("", 0)
         is_trusted = self._is_trusted(host)
-        if not is_trusted and b"x-forwarded-for" not in dict(scope["headers"]):
-            return {"state": state}
+        if not is_trusted and b"x-forwarded-for" not in heads_of(scope):
+            return
         headers = Headers(scope=scope)
         told = ",".join(headers.getlist("x-forwarded-for"))
         if told.strip(", "):
             state["forwarding"] = Forwarding.IGNORED
         if not is_trusted:
-            return {"state": state}
-        found: Scope = {"state": state}
+            return
         schemes = headers.getlist("x-forwarded-proto")
         if len(schemes) == 1 and schemes[0] in {"http", "https"}:
-            found["scheme"] = schemes[0]
+            scope["scheme"] = schemes[0]
         visitor = self._find_visitor(told)
         if visitor is not None:
             state["forwarding"] = Forwarding.BELIEVED
-            found["client"] = (visitor, 0)
-        return found
+            scope["client"] = (visitor, 0)
 
     def _find_visitor(self, told: str) -> str | None:
         """Return whom the outermost trusted proxy heard from; None if it does not say."""

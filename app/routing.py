@@ -173,17 +173,36 @@ class RouteIndex:
 
     def __init__(self, routes: Sequence[BaseRoute], otherwise: ASGIApp) -> None:
         self._otherwise = otherwise
-        paths = {path for route in routes if (path := _literal_path(route)) is not None}
-        self._by_path = {path: _candidates(routes, path) for path in paths}
         self._others = [route for route in routes if _literal_path(route) is None]
+        # What a path and a method lead to, and what FastAPI notes in the scope then.
+        self._at_once: dict[tuple[str, str], tuple[BaseRoute, Scope]] = {}
+        paths = {path for route in routes if (path := _literal_path(route)) is not None}
+        for path in paths:
+            for route in routes:
+                for method in getattr(route, "methods", None) or ():
+                    scope = {"type": "http", "path": path, "method": method}
+                    match, found = route.matches(scope)
+                    if match is Match.FULL:
+                        self._at_once.setdefault((method, path), (route, found))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = self.find(scope) if scope["type"] == "http" else None
-        await (self._otherwise if route is None else route.handle)(scope, receive, send)
+        if route is None:
+            await self._otherwise(scope, receive, send)
+        elif isinstance(route, APIRoute):
+            # All that `handle` would do besides is to look whether the method is right.
+            await route.app(scope, receive, send)
+        else:
+            await route.handle(scope, receive, send)
 
     def find(self, scope: Scope) -> BaseRoute | None:
         """Return the route of a request, and note in its scope what the path says; or None."""
-        for route in self._by_path.get(scope["path"], self._others):
+        known = self._at_once.get((scope["method"], scope["path"]))
+        if known is not None:
+            route, found = known
+            scope.update(found)
+            return route
+        for route in self._others:
             match, found = route.matches(scope)
             if match is Match.FULL:
                 scope.update(found)
@@ -196,8 +215,3 @@ def _literal_path(route: BaseRoute) -> str | None:
     if isinstance(route, APIRoute) and not route.param_convertors:
         return route.path
     return None
-
-
-def _candidates(routes: Sequence[BaseRoute], path: str) -> list[BaseRoute]:
-    scope = {"type": "http", "path": path, "method": "GET"}
-    return [route for route in routes if route.matches(scope)[0] is not Match.NONE]

@@ -228,7 +228,8 @@ class TestMiddleware:
     CLASSES = tuple(
         node
         for module in APP
-        if module.name in {"app/middleware.py", "app/cors.py", "app/conditional_get.py"}
+        if module.name
+        in {"app/middleware.py", "app/cors.py", "app/conditional_get.py", "app/proxies.py"}
         for node in module.nodes(ast.ClassDef)
     )
 

@@ -196,10 +196,11 @@ async def logout(
 )
 async def get_session(user: CurrentUser) -> Response:
     """Say who is asking, how they proved it, and when that ends."""
-    answer = user.answers.get("session")
+    answer: Response | None = user.answers.get("session")
     if answer is None:
-        answer = user.answers["session"] = _describe(user).model_dump_json().encode()
-    return Response(answer, media_type="application/json")
+        text = _describe(user).model_dump_json()
+        answer = user.answers["session"] = Response(text, media_type="application/json")
+    return answer
 
 
 def _describe(user: Principal) -> CurrentSession:
