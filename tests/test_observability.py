@@ -1,5 +1,6 @@
 """Logs: one event is one line, nothing can be forged, and machines can read it."""
 
+import asyncio
 import io
 import json
 import logging
@@ -10,8 +11,10 @@ from types import TracebackType
 import pytest
 
 from app.observability import (
+    AnswerRecord,
     ConsoleFormatter,
     JSONFormatter,
+    LineHandler,
     conceal,
     configure_logging,
     escape,
@@ -199,3 +202,85 @@ class TestConfigure:
         assert captured.out == ""
         assert captured.err.endswith("warning Hello\n")
         assert not sys.stderr.isatty()
+
+
+class TestLines:
+    """Lines of answers go out together: none is lost, and none comes late."""
+
+    @pytest.fixture
+    def stream(self) -> io.StringIO:
+        return io.StringIO()
+
+    @pytest.fixture
+    def logger(self, stream: io.StringIO) -> Iterator[logging.Logger]:
+        handler = LineHandler(stream)
+        handler.setFormatter(ConsoleFormatter(colour=False))
+        logger = logging.Logger("portfolio.access")  # noqa: LOG001  (of this test alone)
+        logger.addHandler(handler)
+        yield logger
+        handler.close()
+
+    @staticmethod
+    def answer(path: str) -> AnswerRecord:
+        return AnswerRecord("GET", path, {"status": 200})
+
+    async def test_of_one_turn_are_written_together(
+        self, logger: logging.Logger, stream: io.StringIO
+    ) -> None:
+        for path in ("/a", "/b"):
+            logger.handle(self.answer(path))
+        assert stream.getvalue() == ""
+        await asyncio.sleep(0)
+        assert [line.split()[-2] for line in stream.getvalue().splitlines()] == ["/a", "/b"]
+        logger.handle(self.answer("/c"))
+        await asyncio.sleep(0)
+        assert stream.getvalue().count("\n") == 3
+
+    async def test_before_any_other_line(self, logger: logging.Logger, stream: io.StringIO) -> None:
+        logger.handle(self.answer("/a"))
+        logger.warning("Something happened")
+        first, second = stream.getvalue().splitlines()
+        assert "/a" in first
+        assert "Something happened" in second
+
+    def test_of_a_loop_that_has_ended_come_with_the_next(
+        self, logger: logging.Logger, stream: io.StringIO
+    ) -> None:
+        async def answer(path: str, *, turns: int) -> None:
+            logger.handle(self.answer(path))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+        asyncio.run(answer("/a", turns=0))
+        asyncio.run(answer("/b", turns=1))
+        assert [line.split()[-2] for line in stream.getvalue().splitlines()] == ["/a", "/b"]
+
+    async def test_are_written_at_the_end(
+        self, logger: logging.Logger, stream: io.StringIO
+    ) -> None:
+        logger.handle(self.answer("/a"))
+        for handler in logger.handlers:
+            handler.flush()
+        assert stream.getvalue().count("\n") == 1
+
+    async def test_json(self, logger: logging.Logger, stream: io.StringIO) -> None:
+        logger.handlers[0].setFormatter(JSONFormatter())
+        logger.handle(AnswerRecord("GET", "/a", {"status": 200, "ms": 0.5, "user": "x"}))
+        await asyncio.sleep(0)
+        line = json.loads(stream.getvalue())
+        assert line.pop("at")
+        assert line == {
+            "level": "info",
+            "logger": "portfolio.access",
+            "message": "GET /a",
+            "status": 200,
+            "ms": 0.5,
+            "user": "x",
+        }
+
+    def test_outside_a_loop_nothing_breaks(
+        self, logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Answers are only given in a loop; were one told elsewhere, Python says so and goes on."""
+        logger.handle(self.answer("/a"))
+        assert "no running event loop" in capsys.readouterr().err
