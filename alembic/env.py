@@ -14,7 +14,7 @@ from sqlmodel import SQLModel
 
 from app import models  # noqa: F401  (fills the metadata)
 from app.config import Settings
-from app.db import make_engine
+from app.engines import make_engine
 
 _settings: Settings = context.config.attributes.get("settings") or Settings()
 

@@ -1,4 +1,4 @@
-"""The database: engines for SQLite and PostgreSQL, transactions, and one exact read.
+"""The database on SQLite and PostgreSQL: transactions, exact reads, and snapshots of long lists.
 
 SQLite has one writer connection; whoever needs it waits for it in the pool, in order, so writes
 are one at a time and `BEGIN IMMEDIATE` never meets another writer of this process. Readers have
@@ -18,15 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-from sqlalchemy import URL, event, make_url, text
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolResetState
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.config import Settings
+from app.engines import PRAGMAS, make_engine
 from app.exact import ExactReader, Version
 from app.locks import nobody_beside
+from app.plain_selects import PlainSelect, Row
 from app.seals import SealKeys, read_seal_keys
 from app.shared_reads import TIMEOUT_SECONDS, SharedReader
 from app.trouble import passing_trouble_as_busy
@@ -35,67 +36,13 @@ log = logging.getLogger("portfolio.db")
 
 POOL_TIMEOUT = 10.0
 READERS = 4
+# How many may read a list that takes longer than a moment, each for as long as whoever asked takes.
+SNAPSHOTS = 4
 CHECKPOINT_EVERY = 5.0
 
-# Nothing of the file changes, not even the journal's kind.
-LOOK_ONLY = ("PRAGMA busy_timeout=5000", "PRAGMA query_only=ON")
-_PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA foreign_keys=ON",
-    "PRAGMA busy_timeout=5000",
-    # An acknowledged write survives a power cut.
-    "PRAGMA synchronous=FULL",
-    # See Database.checkpoint: only the holder of the writer connection moves the log.
-    "PRAGMA wal_autocheckpoint=0",
-)
+ReadRows = Callable[..., Awaitable[list[Row]]]
+
 _DATABASE, _LAST, _KEPT, _UNDONE = "database", "at the end", "when kept", "when undone"
-
-
-def async_url(settings: Settings) -> URL:
-    """Return the SQLAlchemy address with the async driver."""
-    if settings.sqlite_path is not None:
-        # Not written as text: a folder's name may hold what means something in an address.
-        return URL.create("sqlite+aiosqlite", database=str(settings.sqlite_path))
-    url = make_url(settings.database_url).set(drivername="postgresql+asyncpg")
-    # `sslmode` is libpq's name, which hosting services write; the driver's takes the same values.
-    query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}
-    return url.set(query=query)
-
-
-def make_engine(
-    settings: Settings,
-    *,
-    begin: str = "BEGIN IMMEDIATE",
-    pragmas: Sequence[str] = _PRAGMAS,
-    **options: Any,
-) -> AsyncEngine:
-    """Make an engine whose SQLite connections have these pragmas and begin explicitly."""
-
-    def prepare(connection: Any, _record: Any) -> None:
-        # None stops the driver from starting transactions by its own rules.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(pragma)
-        cursor.close()
-
-    # A failing statement is logged; its values (hashes, addresses) are nobody's business there.
-    engine = create_async_engine(async_url(settings), hide_parameters=True, **options)
-    if settings.sqlite_path is not None:
-        event.listen(engine.sync_engine, "connect", prepare)
-        event.listen(engine.sync_engine, "begin", lambda c: c.exec_driver_sql(begin))
-        event.listen(engine.sync_engine, "reset", _end_transaction)
-    return engine
-
-
-def _end_transaction(connection: Any, _record: Any, state: PoolResetState) -> None:
-    """Undo what a failed commit leaves open before the connection goes back to its pool.
-
-    SQLite keeps a transaction whose COMMIT failed (a full disk, a constraint checked at the end);
-    SQLAlchemy takes it for ended. The one writer could never begin another.
-    """
-    if state.asyncio_safe and connection.driver_connection.in_transaction:
-        connection.rollback()
 
 
 class Database:
@@ -106,6 +53,7 @@ class Database:
         self._path = settings.sqlite_path
         self._exact = None if self._path is None else ExactReader(self._path)
         self._shared: dict[str, SharedReader] = {}
+        self._snapshots = asyncio.Semaphore(SNAPSHOTS)
         pool: dict[str, Any] = {"poolclass": AsyncAdaptedQueuePool, "pool_timeout": POOL_TIMEOUT}
         if self._path is None:
             self._writer = make_engine(settings, pool_pre_ping=True, pool_size=10, **pool)
@@ -113,7 +61,7 @@ class Database:
         else:
             pool["max_overflow"] = 0
             self._writer = make_engine(settings, pool_size=1, **pool)
-            pragmas = (*_PRAGMAS, "PRAGMA query_only=ON")
+            pragmas = (*PRAGMAS, "PRAGMA query_only=ON")
             self._reader = make_engine(
                 settings, begin="BEGIN", pragmas=pragmas, pool_size=READERS, **pool
             )
@@ -158,6 +106,61 @@ class Database:
             async with self._reader.connect() as connection:
                 found = (await connection.execute(text(statement), values)).first()
                 return None if found is None else tuple(found)
+
+    async def read_rows(self, select: PlainSelect, **values: Any) -> list[Row]:
+        """Return the rows of a SELECT that has a LIMIT of some hundreds.
+
+        On SQLite this runs on the loop's own thread; see exact.py.
+
+        Raises:
+            DatabaseBusy: no connection was free in time, or the database is out of reach.
+        """
+        if self._exact is not None:
+            return select.read(self._exact.read_rows(select.text, select.fill(values)))
+        with passing_trouble_as_busy():
+            async with self._reader.connect() as connection:
+                return list(await connection.execute(select.statement, values))
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[ReadRows]:
+        """Yield what reads rows as `read_rows` does, all of them as of one moment.
+
+        Neither the one writer nor the readers of SQLite are needed for it: whoever takes long over
+        a list is in nobody's way but that of others who do.
+
+        Raises:
+            DatabaseBusy: no connection was free in time, or the database is out of reach.
+        """
+        with passing_trouble_as_busy():
+            async with asyncio.timeout(POOL_TIMEOUT):
+                await self._snapshots.acquire()
+            try:
+                async with self._standing_still() as read:
+                    yield read
+            finally:
+                self._snapshots.release()
+
+    @asynccontextmanager
+    async def _standing_still(self) -> AsyncIterator[ReadRows]:
+        if self._path is None:
+            async with self._reader.connect() as connection:
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+
+                async def read_rows(select: PlainSelect, **values: Any) -> list[Row]:
+                    return list(await connection.execute(select.statement, values))
+
+                yield read_rows
+            return
+        reader = ExactReader(self._path)
+
+        async def read_exactly(select: PlainSelect, **values: Any) -> list[Row]:
+            return select.read(reader.read_rows(select.text, select.fill(values)))
+
+        try:
+            reader.begin()
+            yield read_exactly
+        finally:
+            reader.close()
 
     async def find_row(self, select: str, key: str) -> Sequence[Any] | None:
         """Return the row of a SELECT that ends in `<its first column> = :key`, or None.

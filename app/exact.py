@@ -1,4 +1,4 @@
-"""One exact read of SQLite on the calling thread, and whether anything was committed since.
+"""Exact reads of SQLite on the calling thread, and whether anything was committed since.
 
 In WAL mode a reader never waits for a writer, and a lookup by key takes some microseconds: a
 hundredth of what passing it to another thread costs. So it runs on the event loop's own thread, on
@@ -40,15 +40,30 @@ class ExactReader:
         Raises:
             DatabaseBusy: another program locks the file.
         """
+        row: Sequence[Any] | None = self._execute(statement, values).fetchone()
+        return row
+
+    def read_rows(self, statement: str, values: Mapping[str, Any]) -> list[Sequence[Any]]:
+        """Return all rows of a SELECT that has a LIMIT: the loop stands still meanwhile.
+
+        Raises:
+            DatabaseBusy: another program locks the file.
+        """
+        return self._execute(statement, values).fetchall()
+
+    def begin(self) -> None:
+        """See the database from the next read on as it is then, until this is closed."""
+        self._execute("BEGIN", {})
+
+    def _execute(self, statement: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
         if self._connection is None:
             self._connection = _open_read_only(self._path)
         try:
-            row: Sequence[Any] | None = self._connection.execute(statement, values).fetchone()
+            return self._connection.execute(statement, values)
         except sqlite3.OperationalError as error:
             if LOCKED in str(error):
                 raise DatabaseBusy from error
             raise
-        return row
 
     def version(self) -> Version:
         """Return what is another value once anything was committed, here or by another process.

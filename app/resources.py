@@ -12,6 +12,7 @@ from app.config import Settings
 from app.db import Database
 from app.devices import DeviceCodec
 from app.floods import Flood
+from app.kept import Kept
 from app.keys import KeyRing
 from app.passwords import PasswordHasher
 from app.pictures import PictureReader
@@ -29,6 +30,7 @@ class Resources:
     database: Database
     codec: TokenCodec
     principals: Principals
+    kept: Kept
     hasher: PasswordHasher
     devices: DeviceCodec
     limits: Limits
@@ -58,6 +60,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             database=database,
             codec=codec,
             principals=Principals(database, codec),
+            kept=Kept(database),
             hasher=hasher,
             devices=DeviceCodec(ring, timedelta(days=settings.known_device_days)),
             limits=Limits.read(settings),

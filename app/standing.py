@@ -12,7 +12,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.pool import NullPool
 
 from app.config import ASSETS_DIR, Settings
-from app.db import LOOK_ONLY, make_engine
+from app.engines import LOOK_ONLY, make_engine
 
 # How `alembic/script.py.mako` writes a revision and the one before it.
 _REVISION = re.compile(r"""^revision: str = ["'](\w+)["']$""", re.MULTILINE)

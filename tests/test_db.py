@@ -16,7 +16,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import db
 from app.config import Settings
-from app.db import Database, async_url, violates
+from app.db import Database, violates
+from app.engines import async_url
 from app.errors import DatabaseBusy
 from app.models import AuditEvent
 from app.resources import Resources

@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from app import migrations
 from app.config import ASSETS_DIR, Settings
-from app.db import make_engine
+from app.engines import make_engine
 from app.standing import DatabaseTooNew, Standing, find_standing
 from tests.conftest import make_settings
 from tests.revisions import LINES, REVISIONS

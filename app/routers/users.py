@@ -49,7 +49,7 @@ from app.schemas import (
     UserPublic,
     UserUpdate,
 )
-from app.services import accounts, credentials, pictures
+from app.services import accounts, credentials, pictures, user_pages
 from app.uploads import PictureBody
 
 router = Router(prefix="/api/v1/users", tags=["users"])
@@ -96,17 +96,25 @@ async def create_user(
     return UserAccount.model_validate(user)
 
 
-@router.get("", responses=refusals(*READ, FieldsRefused))
+@router.get(
+    "", response_model=Page[UserAccount | UserPublic], responses=refusals(*READ, FieldsRefused)
+)
 async def list_users(
-    session: SessionDep,
     viewer: CurrentUser,
+    resources: ResourcesDep,
     q: SearchText = "",
     cursor: Cursor = None,
     limit: PageSize = 50,
-) -> Page[UserAccount | UserPublic]:
+) -> Response:
     """List users by uid, a page at a time, perhaps those whose name or uid contains `q`."""
-    found = await accounts.list_users(session, search=q, cursor=cursor, limit=limit)
-    return Page(items=[_visible(user, viewer) for user in found.users], next=found.next)
+    if q:
+        async with resources.database.transaction(read_only=True) as session:
+            found = await accounts.list_users(session, search=q, cursor=cursor, limit=limit)
+        items = [_visible(user, viewer) for user in found.users]
+        page = Page[UserAccount | UserPublic](items=items, next=found.next)
+        return Response(page.model_dump_json(), media_type="application/json")
+    text = await user_pages.write_page(resources, viewer=viewer, cursor=cursor, limit=limit)
+    return Response(text, media_type="application/json")
 
 
 @router.get("/me", responses=refusals(*READ))
