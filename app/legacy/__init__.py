@@ -21,6 +21,7 @@ from app.legacy import (
     users,
 )
 from app.legacy.answers import speak
+from app.legacy.roll import Rolls
 
 __all__ = ["install"]
 
@@ -34,5 +35,6 @@ routes = [
 
 def install(app: FastAPI) -> None:
     """Add the old addresses, and let errors there have their old shape."""
+    app.state.rolls = Rolls()
     app.router.routes.extend(routes)
     app.state.dialects.append(speak)

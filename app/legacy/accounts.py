@@ -17,6 +17,7 @@ from app.dependencies import (
 from app.errors import BadRequest, NotFound
 from app.legacy import bodies, changes, people, updates
 from app.legacy.bodies import ObjectDep
+from app.legacy.roll import RollsDep
 from app.legacy.routing import LegacyRouter
 from app.legacy.updates import WriterDep
 from app.services import accounts
@@ -67,6 +68,7 @@ async def get_user(
     session: SessionDep,
     viewer: CurrentUser,
     resources: ResourcesDep,
+    rolls: RollsDep,
     page: Annotated[str, Query(max_length=10)] = "",
     per_page: Annotated[str, Query(max_length=10)] = "",
 ) -> Response:
@@ -74,16 +76,15 @@ async def get_user(
     if not page and not resources.settings.legacy_user_list:
         person = await people.find_person(session, user_id=viewer.user_id)
         return JSONResponse(people.show_own(person))
+    if not page:
+        return await rolls.answer(resources, viewer)
     size = min(bodies.number(per_page) or 50, MAX_PER_PAGE)
     number = min(bodies.number(page) or 1, _MAX_PAGE)
-    window = {"offset": (number - 1) * size, "limit": size} if page else {}
-    found = await people.list_people(session, **window)
+    found = await people.list_people(session, offset=(number - 1) * size, limit=size)
     users = [
         people.show_in_list(item, viewer_id=viewer.user_id, is_admin=viewer.is_admin)
         for item in found
     ]
-    if not page:
-        return JSONResponse(users)
     total = await people.count_people(session)
     pagination = {
         "page": number,

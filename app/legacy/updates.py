@@ -78,7 +78,9 @@ async def choose_target(viewer: Principal, body: dict[str, Any], resources: Reso
     """
     uid = bodies.text(body, "uid")
     async with resources.database.transaction(read_only=True) as session:
-        own = (await people.find_person(session, user_id=viewer.user_id)).user
+        own = await people.find_numbered(session, user_id=viewer.user_id)
+        if own is None:
+            raise NotFound(f"User {viewer.user_id} not found")
         if not viewer.is_admin or not uid or fold(uid) == fold(own.uid):
             return own
         found = await people.find_named(session, uid=uid)

@@ -4,6 +4,8 @@ import secrets
 from dataclasses import replace
 from typing import Any
 
+from fastapi import Response
+
 from app.dependencies import (
     ActorDep,
     CookieSessionDep,
@@ -16,6 +18,7 @@ from app.errors import AppError, BadRequest, Forbidden, NotFound
 from app.legacy import bodies, people, updates
 from app.legacy.answers import message_of
 from app.legacy.bodies import BodyDep, ObjectDep
+from app.legacy.roll import RollsDep
 from app.legacy.routing import LegacyRouter
 from app.models import User, utc_now
 from app.principals import Actor, Principal
@@ -29,13 +32,10 @@ MAX_BULK = 500
 _NEW = {"name": "Ada Lovelace", "uid": "ada", "password": "correct horse battery"}
 
 
-@router.both("GET", "/api/users", refuses=(401,))
-async def list_users(session: SessionDep, viewer: CurrentUser) -> list[dict[str, Any]]:
+@router.both("GET", "/api/users", refuses=(401,), response_model=list[dict[str, Any]])
+async def list_users(viewer: CurrentUser, resources: ResourcesDep, rolls: RollsDep) -> Response:
     """List everybody; what is personal is shown to themselves and to admins."""
-    return [
-        people.show_in_list(person, viewer_id=viewer.user_id, is_admin=viewer.is_admin)
-        for person in await people.list_people(session)
-    ]
+    return await rolls.answer(resources, viewer)
 
 
 @router.both("POST", "/api/users", refuses=(401, 429, 503), takes=_NEW, is_open=True)
