@@ -123,6 +123,24 @@ class TestVersion:
             reader.close()
 
 
+class TestReadRows:
+    def test_all_of_them(self, reader: ExactReader, writer: sqlite3.Connection) -> None:
+        writer.execute("INSERT INTO number VALUES (1), (2)")
+        query = "SELECT value FROM number WHERE value < :most ORDER BY value"
+        assert reader.read_rows(query, {"most": 2}) == [(0,), (1,)]
+        assert reader.read_rows(query, {"most": 0}) == []
+
+    def test_from_begin_to_close_nothing_changes(
+        self, reader: ExactReader, writer: sqlite3.Connection
+    ) -> None:
+        reader.begin()
+        assert value(reader) == 0
+        writer.execute("UPDATE number SET value = 1")
+        assert value(reader) == 0
+        reader.close()
+        assert value(reader) == 1
+
+
 class TestClose:
     def test_gives_everything_back_and_may_be_used_again(self, path: Path) -> None:
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
