@@ -19,6 +19,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from app import migrations
 from app.config import Settings
+from app.db import Database
 from app.keys import KeyRing, new_key
 from app.main import create_app
 from app.models import utc_now
@@ -187,6 +188,14 @@ async def app(settings: Settings) -> AsyncIterator[FastAPI]:
 def resources(app: FastAPI) -> Resources:
     found: Resources = app.state.resources
     return found
+
+
+@pytest.fixture
+async def elsewhere(settings: Settings) -> AsyncIterator[Database]:
+    """The same database, as another process has it."""
+    database = Database(settings)
+    yield database
+    await database.dispose()
 
 
 @pytest.fixture

@@ -1,10 +1,7 @@
 """What is kept while nothing is committed: no moment longer, and no more than there is room."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from app.config import Settings
 from app.db import Database
 from app.kept import Kept
 from app.resources import Resources
@@ -18,14 +15,6 @@ def kept(resources: Resources) -> Kept:
     # The first time SQLite itself is asked, which says it in another way.
     found.version()
     return found
-
-
-@pytest.fixture
-async def elsewhere(settings: Settings) -> AsyncIterator[Database]:
-    """The same database, as another process has it."""
-    database = Database(settings)
-    yield database
-    await database.dispose()
 
 
 async def commit(database: Database) -> None:

@@ -1,13 +1,12 @@
 """Pages of users that are kept: whoever asks sees what is there, and what they themselves may."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 from sqlmodel import col, delete, update
 
-from app.config import Settings
 from app.db import Database
 from app.models import Role, User
 from app.resources import Resources
@@ -16,14 +15,6 @@ from tests.people import People
 USERS = "/api/v1/users"
 PUBLIC = {"id", "uid", "name", "role"}
 ACCOUNT = PUBLIC | {"email", "is_active", "created_at", "updated_at"}
-
-
-@pytest.fixture
-async def elsewhere(settings: Settings) -> AsyncIterator[Database]:
-    """The same database, as another process has it."""
-    database = Database(settings)
-    yield database
-    await database.dispose()
 
 
 @pytest.fixture(params=["here", "elsewhere"])
