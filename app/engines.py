@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import PoolResetState
 
 from app.config import Settings
+from app.driver import connecting
 
 # Nothing of the file changes, not even the journal's kind.
 LOOK_ONLY = ("PRAGMA busy_timeout=5000", "PRAGMA query_only=ON")
@@ -53,6 +54,8 @@ def make_engine(
             cursor.execute(pragma)
         cursor.close()
 
+    if settings.sqlite_path is not None:
+        options["async_creator"] = connecting(settings.sqlite_path)
     # A failing statement is logged; its values (hashes, addresses) are nobody's business there.
     engine = create_async_engine(async_url(settings), hide_parameters=True, **options)
     if settings.sqlite_path is not None:

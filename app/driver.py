@@ -1,0 +1,62 @@
+"""aiosqlite with one way to its thread for a statement, where it takes four.
+
+SQLite works in a thread of its own, so that a slow statement or a commit keeps nobody waiting. The
+way there and back costs more than most statements do. Making and closing a cursor is no work at
+all, and done where it is asked for; the rows of a statement come back with its end.
+"""
+
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any, Self
+
+import aiosqlite
+
+# Of rows that are fetched piece by piece, which nobody here does.
+_CHUNK = 64
+
+
+class Cursor(aiosqlite.Cursor):
+    """A cursor whose rows are there when the statement is done."""
+
+    def __init__(self, connection: "Connection", cursor: sqlite3.Cursor) -> None:
+        super().__init__(connection, cursor)
+        self._rows: list[Any] = []
+
+    async def execute(self, sql: str, parameters: Iterable[Any] | None = None) -> Self:
+        self._rows = await self._execute(self._run, sql, parameters or ())  # type: ignore[no-untyped-call]
+        return self
+
+    def _run(self, sql: str, parameters: Any) -> list[Any]:
+        self._cursor.execute(sql, parameters)
+        return self._cursor.fetchall() if self._cursor.description else []
+
+    async def fetchall(self) -> list[Any]:
+        rows, self._rows = self._rows, []
+        return rows
+
+    async def close(self) -> None:
+        self._cursor.close()
+
+
+class Connection(aiosqlite.Connection):
+    """A connection that makes such cursors."""
+
+    def cursor(self) -> Cursor:  # type: ignore[override]  # theirs is made in the thread
+        return Cursor(self, self._conn.cursor())
+
+
+def connecting(path: Path) -> Callable[[], Awaitable[aiosqlite.Connection]]:
+    """Return what opens connections to a database file."""
+
+    def open_file() -> sqlite3.Connection:
+        # Only one thread at a time uses it: whoever awaits a statement asks for nothing meanwhile.
+        return sqlite3.connect(path, check_same_thread=False)
+
+    def connect() -> Connection:
+        connection = Connection(open_file, _CHUNK)
+        # Ours alone: a connection that is never closed must not keep the process from ending.
+        connection._thread.daemon = True  # noqa: SLF001  (as SQLAlchemy does, whose part this is)
+        return connection
+
+    return connect
