@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from app.config import Settings
 from app.db import Database
-from app.driver import Connection, connecting
+from app.driver import Connection, Cursor, connecting
 
 
 class Counted(Connection):
@@ -39,6 +39,59 @@ async def test_one_way_for_a_statement(connection: Counted) -> None:
         assert await cursor.fetchall() == [(1,), (2,)]
         assert await cursor.fetchall() == []
     assert connection.jobs == 1
+
+
+MANY = (
+    "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < {}) SELECT x FROM n"
+)
+
+
+@pytest.mark.parametrize("count", [0, 1, 199, 200, 201, 1000])
+class TestRows:
+    """However they are fetched, and wherever the first ones end, they are all there, in order."""
+
+    @pytest.fixture
+    async def cursor(self, connection: Counted, count: int) -> AsyncIterator[Cursor]:
+        async with connection.cursor() as found:
+            await found.execute(f"{MANY.format(max(count, 1))} LIMIT {count}")
+            yield found
+
+    async def test_all(self, cursor: Cursor, count: int) -> None:
+        assert await cursor.fetchall() == [(x + 1,) for x in range(count)]
+        assert await cursor.fetchall() == []
+
+    @pytest.mark.parametrize("size", [1, 7, 150, 5000])
+    async def test_some_at_a_time(self, cursor: Cursor, count: int, size: int) -> None:
+        found: list[Any] = []
+        while rows := await cursor.fetchmany(size):
+            assert len(rows) <= size
+            found += rows
+        assert found == [(x + 1,) for x in range(count)]
+
+    async def test_one_at_a_time(self, cursor: Cursor, count: int) -> None:
+        found: list[Any] = []
+        while (row := await cursor.fetchone()) is not None:
+            found.append(row)
+        assert found == [(x + 1,) for x in range(count)]
+
+    async def test_by_a_loop(self, cursor: Cursor, count: int) -> None:
+        assert [row async for row in cursor] == [(x + 1,) for x in range(count)]
+
+    async def test_the_rest_after_some(self, cursor: Cursor, count: int) -> None:
+        found = [*await cursor.fetchmany(3), *await cursor.fetchall()]
+        assert found == [(x + 1,) for x in range(count)]
+
+
+async def test_a_stream_of_rows(settings: Settings) -> None:
+    """As the audit trail is read: more rows than memory should hold."""
+    database = Database(settings)
+    async with database.transaction(read_only=True) as session:
+        rows = await (await session.connection()).stream(
+            text(MANY.format(2500)), execution_options={"yield_per": 100}
+        )
+        found = [row[0] async for row in rows]
+    await database.dispose()
+    assert found == list(range(1, 2501))
 
 
 async def test_it_runs_in_a_thread_of_its_own(connection: Counted) -> None:
