@@ -178,8 +178,8 @@ def start_flask(place: Place, name: str, *, threads: bool = False) -> Contestant
     return Contestant(
         server,
         {
-            "login": Ask((log_in,), start=b'{"message":"Auth', least=40),
-            "who": ask("/api/id", _HOLDS["who"]),
+            "login": Ask((log_in,), start=b"Authentication for pupil", least=40),
+            "who": ask("/api/id", b'"sections":[{'),
             "list": ask("/api/users", _HOLDS["list"]),
             "home": ask("/", b"</html>"),
             "file": ask(_FILE, environments.file_of_100_kb()),

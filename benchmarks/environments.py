@@ -12,7 +12,7 @@ WORK = ROOT / ".bench"
 PEERS = Path(__file__).with_name("peers")
 _MADE_FROM = "made-from.lock"
 _PACKAGES = {
-    "flask": ("flask", "flask-sqlalchemy", "gunicorn"),
+    "flask": ("flask", "flask-cors", "flask-restful", "flask-sqlalchemy", "gunicorn"),
     "fastapi_users": ("fastapi-users",),
     "django": ("django", "djangorestframework"),
 }
