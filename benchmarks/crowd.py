@@ -14,9 +14,10 @@ TIMES = 10
 _FILES = 4096
 
 
-async def _person(port: int, login: Login, times: int) -> int:
+async def _person(port: int, login: Login, times: int, everybody: asyncio.Barrier) -> int:
     """Ask so many times, by cookie and by token in turn; return how many answers were wrong."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    await everybody.wait()
     wrong = 0
     for number in range(times):
         headers = ours.cookie(login) if number % 2 else ours.bearer(login)
@@ -37,7 +38,9 @@ def _uid(body: bytes) -> str:
 
 
 async def _all(port: int, logins: list[Login], times: int) -> int:
-    return sum(await asyncio.gather(*(_person(port, login, times) for login in logins)))
+    everybody = asyncio.Barrier(len(logins))
+    people = (_person(port, login, times, everybody) for login in logins)
+    return sum(await asyncio.gather(*people))
 
 
 def measure(port: int, logins: list[Login], times: int = TIMES) -> tuple[int, float]:

@@ -52,6 +52,11 @@ def make(folder: Path, *, users: int, database_url: str = "") -> list[Login]:
     """Make an instance in a folder and return the tokens of those who are logged in."""
     run(folder, "migrate", DATABASE_URL=database_url)
     settings = Settings(_env_file=None, instance_dir=folder / "instance", database_url=database_url)
+    return fill(settings, users=users)
+
+
+def fill(settings: Settings, *, users: int) -> list[Login]:
+    """Put people into a migrated instance and return the tokens of those who are logged in."""
     asyncio.run(_fill(settings, users))
     codec = TokenCodec(KeyRing.read(settings.keys_path))
     return [_login(codec, number) for number in logged_in(users)]
