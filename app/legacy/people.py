@@ -5,8 +5,8 @@ gets every field filled; anybody else gets the same fields with what is personal
 password, or anything made of one, is in none.
 """
 
-import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -28,10 +28,6 @@ from app.schemas import fold
 UNKNOWN = "?"
 NO_SCHOOL = "Unknown"
 ROLE_NAMES = {Role.USER: "User", Role.TEACHER: "Teacher", Role.ADMIN: "Admin"}
-
-
-# What `shown` replaces, as it is in JSON.
-_MARKUP = re.compile(rb"[<>']|\\\"").search
 
 
 @dataclass(slots=True)
@@ -239,15 +235,30 @@ def show_in_list(person: Person, *, viewer_id: int, is_admin: bool) -> dict[str,
     return {**found, "access": ["rw" if may_change else "ro"]}
 
 
-def write_in_list(person: Person, *, is_admin: bool) -> bytes:
-    """Return the JSON text of a person in a list, as somebody else sees them."""
+def write_in_list(persons: Sequence[Person], *, is_admin: bool) -> list[bytes]:
+    """Return the JSON texts of people in a list, as somebody else sees them."""
+    found = [_show_in_list(person, is_admin=is_admin) for person in persons]
+    lines = [to_json(one, inf_nan_mode="null") for one in found]
+    # Hardly anybody has anything to replace in their name: all are looked through at once.
+    if _has_markup(b"".join(lines)):
+        lines = [
+            to_json(shown(one), inf_nan_mode="null") if _has_markup(line) else line
+            for one, line in zip(found, lines, strict=True)
+        ]
+    return lines
+
+
+def _show_in_list(person: Person, *, is_admin: bool) -> dict[str, Any]:
+    """Return what others see of a person, perhaps with markup in short texts."""
     found = {**_show(person, is_known=is_admin), "access": ["rw" if is_admin else "ro"]}
-    if not (person.hashmap or person.grade_data or person.ap_exam):
-        text = to_json(found)
-        # In JSON these are in texts alone. Where there are none, there is nothing to replace.
-        if not _MARKUP(text):
-            return text
-    return to_json(shown(found), inf_nan_mode="null")
+    if person.hashmap or person.grade_data or person.ap_exam:
+        found = shown(found)
+    return found
+
+
+def _has_markup(text: bytes) -> bool:
+    """Whether `shown` replaces anything in what became this JSON: there it is in texts alone."""
+    return b"<" in text or b">" in text or b"'" in text or b'\\"' in text
 
 
 def write_own_in_list(person: Person) -> bytes:

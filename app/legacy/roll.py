@@ -95,7 +95,7 @@ class Rolls:
         async with resources.database.snapshot() as read:
             async for persons in _slices(read, is_admin=viewer.is_admin):
                 opening = b"," if roll.size else b"["
-                lines = [people.write_in_list(one, is_admin=viewer.is_admin) for one in persons]
+                lines = people.write_in_list(persons, is_admin=viewer.is_admin)
                 roll.add(persons, _text(opening, lines))
                 if roll.size > _most(resources):
                     self._large.add(viewer.is_admin)
@@ -110,12 +110,10 @@ class Rolls:
         async with resources.database.snapshot() as read:
             own = await people.read_person(read, user_id=viewer.user_id)
             async for persons in _slices(read, is_admin=viewer.is_admin):
-                lines = [
-                    people.write_own_in_list(own)
-                    if own is not None and one.id == own.id
-                    else people.write_in_list(one, is_admin=viewer.is_admin)
-                    for one in persons
-                ]
+                lines = people.write_in_list(persons, is_admin=viewer.is_admin)
+                if own is not None and persons[0].id <= own.id <= persons[-1].id:
+                    place = [one.id for one in persons].index(own.id)
+                    lines[place] = people.write_own_in_list(own)
                 text = _text(opening, lines)
                 opening, size = b",", size + len(text)
                 yield text

@@ -60,7 +60,7 @@ async def write_page(
             return kept[1]
     rows = await resources.database.read_rows(_SELECT, after=after, limit=limit + 1)
     text = _write(rows, viewer, limit)
-    ids = frozenset(row[1] for row in rows)
+    ids = frozenset(row[1] for row in rows[:limit])
     key = own if viewer.public_id in ids else alike
     resources.kept.keep(key, (ids, text), size=len(text) + _ROOM * len(ids), version=version)
     return text
