@@ -18,25 +18,28 @@ from app.schemas import Page, UserAccount, UserPublic
 from app.services.accounts import MAX_PAGE
 from app.services.cursors import make_cursor, read_cursor
 
-_SELECT = PlainSelect(
-    select(
-        col(User.uid_folded),
-        col(User.public_id),
-        col(User.uid),
-        col(User.name),
-        col(User.role),
-        col(User.email),
-        col(User.is_active),
-        col(User.created_at),
-        col(User.updated_at),
+
+def _select(*columns: Any) -> PlainSelect:
+    return PlainSelect(
+        select(col(User.uid_folded), *columns)
+        .where(col(User.uid_folded) > bindparam("after"))
+        .order_by(col(User.uid_folded))
+        .limit(bindparam("limit"))
     )
-    .where(col(User.uid_folded) > bindparam("after"))
-    .order_by(col(User.uid_folded))
-    .limit(bindparam("limit"))
+
+
+_PUBLIC = (col(User.public_id), col(User.uid), col(User.name), col(User.role))
+_STRANGERS = _select(*_PUBLIC)
+_ACCOUNTS = _select(
+    *_PUBLIC,
+    col(User.email),
+    col(User.is_active),
+    col(User.created_at),
+    col(User.updated_at),
 )
+_NAMES = [column.name for column in _ACCOUNTS.statement.selected_columns]
 # Bytes that an id takes in a set.
 _ROOM = 128
-_NAMES = [column.name for column in _SELECT.statement.selected_columns]
 
 
 async def write_page(
@@ -58,7 +61,10 @@ async def write_page(
         kept: tuple[frozenset[str], bytes] | None = resources.kept.find(key)
         if kept is not None and (key is own or viewer.public_id not in kept[0]):
             return kept[1]
-    rows = await resources.database.read_rows(_SELECT, after=after, limit=limit + 1)
+    query = _ACCOUNTS if viewer.is_admin else _STRANGERS
+    rows = await resources.database.read_rows(query, after=after, limit=limit + 1)
+    if query is _STRANGERS and any(row[1] == viewer.public_id for row in rows[:limit]):
+        rows = await resources.database.read_rows(_ACCOUNTS, after=after, limit=limit + 1)
     text = _write(rows, viewer, limit)
     ids = frozenset(row[1] for row in rows[:limit])
     key = own if viewer.public_id in ids else alike
@@ -67,7 +73,7 @@ async def write_page(
 
 
 def _write(rows: Sequence[Row], viewer: Principal, limit: int) -> bytes:
-    items = [dict(zip(_NAMES, row, strict=True)) for row in rows[:limit]]
+    items = [dict(zip(_NAMES, row, strict=False)) for row in rows[:limit]]
     following = make_cursor(rows[limit - 1][0]) if len(rows) > limit else None
     page: Page[UserAccount] | Page[UserPublic] | Page[UserAccount | UserPublic]
     if viewer.is_admin:

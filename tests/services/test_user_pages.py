@@ -108,8 +108,8 @@ class TestKept:
         zoe = await people.create_and_log_in("zoe")
         await people.create("ada")
         reads = count_calls(resources.database, "read_rows", monkeypatch)
-        first = await listed(zoe)
-        assert [await listed(zoe) for _ in range(3)] == [first] * 3
+        first = await listed(zoe, limit=1)
+        assert [await listed(zoe, limit=1) for _ in range(3)] == [first] * 3
         assert reads() == (1 if engine == "sqlite" else 4)
 
 
