@@ -81,13 +81,11 @@ class Rolls:
     async def _find(self, resources: Resources, viewer: Principal) -> list[bytes] | None:
         """Return the list in pieces; None if it is too large."""
         pieces = await _find_kept(resources, viewer)
-        if pieces is None:
-            async with self._writing:
-                # Perhaps whoever was before us has just written it.
-                pieces = await _find_kept(resources, viewer)
-                if pieces is None:
-                    pieces = await self._write(resources, viewer)
-        return pieces
+        if pieces is not None:
+            return pieces
+        async with self._writing:
+            # Perhaps whoever was before us has just written it.
+            return await _find_kept(resources, viewer) or await self._write(resources, viewer)
 
     async def _write(self, resources: Resources, viewer: Principal) -> list[bytes] | None:
         key, version = _key(viewer), resources.kept.version()
