@@ -17,9 +17,9 @@ CHECK_FIRST = "public, no-cache"
 
 @router.get("/{name:path}")
 @router.head("/{name:path}")
-async def get_file(name: str, request: Request) -> Response:
+async def get_file(request: Request) -> Response:
     """Send a file."""
-    found = cast("Assets", request.app.state.assets).find(name)
+    found = cast("Assets", request.app.state.assets).find(request.path_params["name"])
     if found is None:
         raise NotFound
     asset, is_lasting = found
