@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -58,7 +57,7 @@ def start_bare(place: Place, name: str) -> Contestant:
         place,
         name,
         f"benchmarks.peers.bare:{name}",
-        python=sys.executable,
+        python=environments.python(),
         PYTHONPATH=root,
         BENCH_FOLDER=str(place.samples),
         ready="/who",
@@ -86,9 +85,9 @@ def start_naive(place: Place, name: str, *, postgres: bool = False) -> Contestan
     url = url or f"sqlite+aiosqlite:///{place.room(name) / 'naive.db'}"
     changes = {"PYTHONPATH": str(environments.ROOT), "BENCH_DATABASE": url}
     module = "benchmarks.peers.naive"
-    _fill([sys.executable, "-m", module], place.folder, changes)
+    _fill([environments.python(), "-m", module], place.folder, changes)
     server = _uvicorn(
-        place, name, f"{module}:app", python=sys.executable, ready="/openapi.json", **changes
+        place, name, f"{module}:app", python=environments.python(), ready="/openapi.json", **changes
     )
     return Contestant(server, _token_asks(server.port, "/who", "/users?limit=100", "/users"))
 

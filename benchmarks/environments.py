@@ -1,4 +1,8 @@
-"""The peers' own environments: made once under `.bench/`, from lock files, as `.venv` is."""
+"""Environments: the peers' own, and what a server of ours is installed with. Made once.
+
+They lie under `.bench/` and come from lock files, as `.venv` does. Ours has no packages of
+developers: some of them change what others load.
+"""
 
 import shutil
 import subprocess
@@ -10,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 WORK = ROOT / ".bench"
 PEERS = Path(__file__).with_name("peers")
+OURS = "ours"
 _MADE_FROM = "made-from.lock"
 _PACKAGES = {
     "flask": ("flask", "flask-cors", "flask-restful", "flask-sqlalchemy", "gunicorn"),
@@ -24,7 +29,7 @@ def environment(name: str, say: Callable[[str], None]) -> Path:
     What it was made from is written beside it as the last act, so that one that was interrupted or
     whose lock has changed since is made anew.
     """
-    lock = PEERS / name / "requirements.lock"
+    lock = (ROOT if name == OURS else PEERS / name) / "requirements.lock"
     folder = WORK / "environments" / name
     made_from = folder / _MADE_FROM
     wanted = f"{sys.version}\n{folder}\n{lock.read_text('utf-8')}"
@@ -36,6 +41,11 @@ def environment(name: str, say: Callable[[str], None]) -> Path:
         _run(*pip, "install", "--quiet", "--require-hashes", "--no-deps", "-r", str(lock))
         made_from.write_text(wanted, "utf-8")
     return folder / "bin"
+
+
+def python() -> str:
+    """Return the interpreter of our environment, which `environment` has made before."""
+    return str(WORK / "environments" / OURS / "bin" / "python")
 
 
 def _run(*command: str) -> None:

@@ -3,7 +3,6 @@
 Only the throttles that a load from one address would meet are opened.
 """
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlencode
@@ -37,7 +36,7 @@ def serve(
         **(changes or {}),
     }
     # What `portfolio` runs, of the tree with the file of 100 KB.
-    command = [sys.executable, "-m", "app", "serve"]
+    command = [environments.python(), "-m", "app", "serve"]
     return Server(
         command, folder=folder, port=port, environment=settings, cores=cores, ready="/healthz"
     )

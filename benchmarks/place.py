@@ -62,6 +62,7 @@ def new_place(cores: Cores, say: Say) -> Iterator[Place]:
     files.mkdir(parents=True)
     (files / environments.FILE_NAME).write_bytes(environments.file_of_100_kb())
     environments.source_tree()
+    environments.environment(environments.OURS, say)
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         address = None
