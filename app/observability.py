@@ -113,12 +113,13 @@ class LineHandler(logging.StreamHandler[TextIO]):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
+        self._make_line = self.format
         self._waiting: list[str] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._waiting.append(f"{self.format(record)}{self.terminator}")
+            self._waiting.append(f"{self._make_line(record)}{self.terminator}")
             if not isinstance(record, AnswerRecord):
                 self.flush()
             elif self._loop is not (loop := asyncio.get_running_loop()):

@@ -29,7 +29,6 @@ NAMES = {
     ("app/devices.py", "12"),  # a browser's mark, signed with the rest
     ("app/keys.py", "4"),  # a key's public name
     ("app/legacy/importer/backup.py", "2"),  # two backups of one second
-    ("app/middleware.py", "8"),  # a request
     ("app/models/columns.py", "12"),  # public ids: people, sessions, pictures
     ("app/tokens.py", "12"),  # a token's own id, signed with the rest
 }
