@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlmodel import delete
 
+from app import principals
 from app.errors import AdminRequired, StaffRequired, TokenInvalid
 from app.models import Picture, Profile, Role, SessionKind, User, UserSession
 from app.principals import OPERATOR, Actor, Principal
@@ -193,3 +194,35 @@ class TestActor:
     def test_operator_is_no_account(self) -> None:
         assert (OPERATOR.user_id, OPERATOR.public_id, OPERATOR.role) == (None, None, None)
         assert OPERATOR.client_address == "console"
+
+
+class TestKnownAgain:
+    async def test_by_the_same_row_after_somebody_elses_change(
+        self, login: Login, resources: Resources
+    ) -> None:
+        token = login.token()
+        before = await login.load(token)
+        await store(resources, make_user("grace"))
+        assert await login.load(token) is before
+
+    async def test_not_by_another_row(self, login: Login) -> None:
+        token = login.token()
+        before = await login.load(token)
+        await login.set(login.user, name="Augusta")
+        after = await login.load(token)
+        assert (before.name, after.name) == ("Ada", "Augusta")
+
+    async def test_each_way_in_is_known_for_itself(self, login: Login) -> None:
+        await login.set(login.session, kind=SessionKind.EITHER)
+        cookie = await login.load(login.token(COOKIE), COOKIE)
+        bearer = await login.load(login.token(BEARER), BEARER)
+        assert (cookie.carrier, bearer.carrier) == (COOKIE, BEARER)
+
+    async def test_of_many_only_some_are_kept(
+        self, login: Login, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(principals, "REMEMBERED_PRINCIPALS", 2)
+        tokens = [login.token() for _ in range(5)]
+        found = [await login.load(token) for token in tokens]
+        assert len(login.resources.principals._known) <= 2  # noqa: SLF001  (what it holds)
+        assert [await login.load(token) for token in tokens] == found
