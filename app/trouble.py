@@ -16,7 +16,12 @@ LOCKED = "database is locked"
 # and starting up.
 _STATES = frozenset({"40001", "40P01", "53300", "57P01", "57P03"})
 _NO_CONNECTION = (PoolTimeoutError, ConnectionError, TimeoutError, socket.gaierror)
-_CONNECTION_LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
+# The last is what the driver says of a connection that the server is just ending.
+_CONNECTION_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ class Server:
     """Where a reader gets its connections, and what they were asked."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
         self.connections: list[asyncpg.Connection] = []
         self.is_down = False
         self.is_asked = asyncio.Event()
@@ -30,14 +30,14 @@ class Server:
     async def connect(self) -> asyncpg.Connection:
         if self.is_down:
             raise ConnectionRefusedError
-        connection = await asyncpg.connect(self._url)
+        connection = await asyncpg.connect(self.url)
         self.connections.append(connection)
         self.is_asked.set()
         return connection
 
     async def count_queries(self) -> int:
         """Return how many have been asked."""
-        connection = await asyncpg.connect(self._url)
+        connection = await asyncpg.connect(self.url)
         try:
             return int(await connection.fetchval("SELECT nextval('queries')")) - 1
         finally:
@@ -93,15 +93,19 @@ async def test_who_comes_later_is_in_a_query_that_began_later(
 
 
 async def test_a_lost_connection_is_replaced(reader: SharedReader, server: Server) -> None:
-    await reader.find("1")
-    await _end(server, server.connections[0])
-    rows = await asyncio.gather(*(reader.find(str(key)) for key in range(1, 11)))
-    assert [row[1] for row in rows if row] == [n * n for n in range(1, 11)]
+    """Often, since the driver says different things of it, depending on what it has heard yet."""
+    for _ in range(20):
+        await reader.find("1")
+        for connection in server.connections:
+            if not connection.is_closed():
+                await _end(server, connection)
+        rows = await asyncio.gather(*(reader.find(str(key)) for key in range(1, 11)))
+        assert [row[1] for row in rows if row] == [n * n for n in range(1, 11)]
 
 
 async def _end(server: Server, connection: asyncpg.Connection) -> None:
     """Have the server end a connection, as it does when it is restarted."""
-    other = await server.connect()
+    other = await asyncpg.connect(server.url)
     await other.execute("SELECT pg_terminate_backend($1)", connection.get_server_pid())
     await other.close()
 
