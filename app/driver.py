@@ -61,6 +61,11 @@ class Cursor(aiosqlite.Cursor):
 class Connection(aiosqlite.Connection):
     """A connection that makes such cursors."""
 
+    def __init__(self, connector: Callable[[], sqlite3.Connection], chunk: int = _CHUNK) -> None:
+        super().__init__(connector, chunk)
+        # A connection that is never closed must not keep the process from ending.
+        self._thread.daemon = True
+
     def cursor(self) -> Cursor:  # type: ignore[override]  # theirs is made in the thread
         return Cursor(self, self._conn.cursor())
 
@@ -72,10 +77,4 @@ def connecting(path: Path) -> Callable[[], Awaitable[aiosqlite.Connection]]:
         # Only one thread at a time uses it: whoever awaits a statement asks for nothing meanwhile.
         return sqlite3.connect(path, check_same_thread=False)
 
-    def connect() -> Connection:
-        connection = Connection(open_file, _CHUNK)
-        # Ours alone: a connection that is never closed must not keep the process from ending.
-        connection._thread.daemon = True  # noqa: SLF001  (as SQLAlchemy does, whose part this is)
-        return connection
-
-    return connect
+    return lambda: Connection(open_file)

@@ -178,9 +178,9 @@ def _finish_headers(start: Message, state: Mapping[str, Any], defaults: RawHeade
 
 
 def _add_to_vary(headers: RawHeaders, name: bytes) -> RawHeaders:
-    found = dict(headers).get(b"vary")
+    found = [value for key, value in headers if key == b"vary"]
     others = [pair for pair in headers if pair[0] != b"vary"]
-    return [*others, (b"vary", name if found is None else b"%b, %b" % (found, name))]
+    return [*others, (b"vary", b", ".join([*found, name]))]
 
 
 class RequestGuard:

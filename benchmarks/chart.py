@@ -47,11 +47,15 @@ class Bar:
     is_ours: bool = False
 
 
+# From here on so many digits before the point are enough.
+_TEN, _HUNDRED = 10, 100
+
+
 def number(value: float) -> str:
     """Write a figure with as many digits as mean something."""
-    if value >= 100:  # noqa: PLR2004  (three digits)
+    if value >= _HUNDRED:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2g}"  # noqa: PLR2004  (the same)
+    return f"{value:.1f}" if value >= _TEN else f"{value:.2g}"
 
 
 def bars(title: str, rows: Sequence[Bar]) -> str:
