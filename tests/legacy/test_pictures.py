@@ -207,13 +207,14 @@ class TestOldHoles:
     async def test_public_guessable_uploads(
         self, people: People, resources: Resources, client: httpx.AsyncClient
     ) -> None:
-        ada = await people.create_and_log_in("ada")
+        ada = await people.create_and_log_in("countess")
         await put(ada, as_text(photo()))
         (file,) = files(resources)
         assert len(file.stem) == 16
-        assert "ada" not in file.stem
-        guesses = [f"/uploads/{file.name}", f"/uploads/ada/{file.name}", "/uploads/ada/ada.png"]
-        guesses += ["/uploads/", "/pictures/", "/pictures/ada.webp", f"/pictures/{file.name}"]
+        assert "countess" not in file.stem
+        guesses = [f"/uploads/{file.name}", f"/uploads/countess/{file.name}"]
+        guesses += ["/uploads/countess/countess.png", "/uploads/", "/pictures/"]
+        guesses += ["/pictures/countess.webp", f"/pictures/{file.name}"]
         for guess in guesses:
             answer = await client.get(guess)
             assert answer.status_code == 404, guess
