@@ -68,7 +68,7 @@ wheel: ## Build the wheel into dist/
 	@sh scripts/setup run
 	.venv/bin/python -m hatchling build -t wheel
 
-lock: ## Remake the lock files with uv (LOCK_ARGS=--upgrade takes newer versions)
+lock: ## Remake the lock files and what follows from them, with uv (LOCK_ARGS=--upgrade: newer versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: install it with 'python3 -m pip install uv' or 'brew install uv'." >&2; exit 1; }
 	$(LOCK) -c scripts/lock-constraints.txt pyproject.toml -o requirements.lock
 	$(LOCK) -c requirements.lock --group dev pyproject.toml -o requirements-dev.lock
@@ -79,6 +79,7 @@ lock: ## Remake the lock files with uv (LOCK_ARGS=--upgrade takes newer versions
 	done
 
 	@sh scripts/setup dev
+	.venv/bin/python -m tests.copies
 	.venv/bin/python -m tests.sbom
 
 advisories: ## Ask PyPI which known holes the locked versions have (needs uv and the network)

@@ -1,4 +1,4 @@
-"""The files under `/static/`: our own, and Swagger UI's from the package that ships them.
+"""The files under `/static/`: our own, and Swagger UI's as its makers ship them.
 
 Every file has an address with a hash of its content, which browsers keep for a year, and a plain
 one, which other sites may link to and which is checked at every use. Files are found by name in a
@@ -10,13 +10,11 @@ import hashlib
 import mimetypes
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 
 from app.config import ASSETS_DIR
 
 PREFIX = "/static/"
-SWAGGER_FILES = ("swagger-ui-bundle.js", "swagger-ui.css")
 # Below this a compressed body saves nothing on the wire.
 SMALLEST_COMPRESSED = 512
 _COMPRESSIBLE = ("text/", "application/json", "image/svg+xml")
@@ -105,6 +103,3 @@ def _find_files() -> Iterator[tuple[str, Path]]:
     for path in sorted(own.rglob("*")):
         if path.is_file() and not path.name.startswith("."):
             yield path.relative_to(own).as_posix(), path
-    shipped = Path(str(files("fastapi_swagger"))) / "resources"
-    for name in SWAGGER_FILES:
-        yield name, shipped / name

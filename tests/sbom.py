@@ -1,4 +1,4 @@
-"""The list of what a server runs with (SBOM), made from the lock and the page that says why.
+"""The list of what a server runs with (SBOM): the lock, the page that says why, others' files.
 
 `python -m tests.sbom` writes docs/sbom.cdx.json; tests/test_packaging.py fails when it is out of
 date. It has no date and no serial number, so that the same lock makes the same file.
@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.license import DisjunctiveLicense
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
+from tests.copies import COPIES, Copy
 from tests.documents import ROOT
 
 LOCK, PAGE, SBOM = "requirements.lock", "docs/dependencies.md", "docs/sbom.cdx.json"
@@ -48,7 +50,8 @@ def read_locked() -> list[Locked]:
 
 def read_reasons() -> dict[str, tuple[str, str]]:
     """Return who brings each package and what for, as the page says; "" for those chosen here."""
-    rows = _ROW.findall((ROOT / PAGE).read_text())
+    packages, _, _ = (ROOT / PAGE).read_text().partition("\n## Files of others\n")
+    rows = _ROW.findall(packages)
     return {name: (by, reason) for name, by, reason in rows if name != "package"}
 
 
@@ -75,15 +78,29 @@ def make_sbom() -> str:
         )
         for entry in locked
     }
-    bom = Bom(components=[components[entry.name] for entry in locked])
+    copied = [_describe(copy) for copy in COPIES]
+    bom = Bom(components=[*(components[entry.name] for entry in locked), *copied])
     bom.metadata.component = ours
     for name, component in components.items():
         asked = [components[entry.name] for entry in locked if name in entry.wanted_by]
-        bom.register_dependency(component, asked)
+        bom.register_dependency(component, [*asked, *copied] if component is ours else asked)
     # Neither a moment nor a chance number: it depends on the lock and nothing else.
     made = json.loads(JsonV1Dot6(bom).output_as_string())
     del made["serialNumber"], made["metadata"]["timestamp"]
     return json.dumps(made, indent=1, sort_keys=True) + "\n"
+
+
+def _describe(copy: Copy) -> Component:
+    version = copy.read_version()
+    return Component(
+        name=copy.name,
+        version=version,
+        type=ComponentType.LIBRARY,
+        bom_ref=copy.name,
+        purl=PackageURL(copy.kind, name=copy.name, version=version),
+        licenses=[DisjunctiveLicense(id=copy.licence)],
+        description=f"Shipped as {', '.join(copy.files)}",
+    )
 
 
 if __name__ == "__main__":

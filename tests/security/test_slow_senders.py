@@ -25,7 +25,7 @@ UID, SECRET = "ada", "correct horse battery"
 _TYPE = b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/"
 LOGIN = b"POST /api/v1/auth/login" + _TYPE + b"json\r\n"
 FORM = b"POST /login" + _TYPE + b"x-www-form-urlencoded\r\n"
-SWAGGER = b"GET /static/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+SWAGGER = b"GET /static/swagger-ui/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
 BEGINNING = b'{"uid":"ada","password":"correct horse'
 
 SENDERS = {
