@@ -46,6 +46,15 @@ COPIES = (
         },
         version=re.compile(r'PACKAGE_VERSION:"([\d.]+)"'),
     ),
+    Copy(
+        name="public-suffix-list",
+        kind="generic",
+        licence="MPL-2.0",
+        files={
+            "app/data/public_suffix_list.dat": _from("publicsuffixlist", "public_suffix_list.dat")
+        },
+        version=re.compile(r"^// VERSION: ([\d-]+)", re.MULTILINE),
+    ),
 )
 
 
@@ -53,6 +62,7 @@ def write_copies() -> None:
     """Bring every file up to date."""
     for copy in COPIES:
         for name, make in copy.files.items():
+            (ROOT / name).parent.mkdir(exist_ok=True)
             (ROOT / name).write_bytes(make())
 
 

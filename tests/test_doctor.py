@@ -296,8 +296,22 @@ class TestVersions:
 
     def test_names_what_is_installed(self, tmp_path: Path) -> None:
         found = findings(quiet(tmp_path), "Versions")
-        assert {"python", "sqlite", "openssl", *doctor.PACKAGES} == set(found)
+        others = {"python", "sqlite", "openssl", "public suffix list"}
+        assert others | set(doctor.PACKAGES) == set(found)
         assert all(item.value for item in found.values())
+
+    @pytest.mark.parametrize(
+        ("day", "verdict"), [("2024-02-29", Verdict.NOTE), ("2999-01-01", Verdict.FINE)]
+    )
+    def test_an_old_list_of_suffixes(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, day: str, verdict: Verdict
+    ) -> None:
+        listed = tmp_path / "list.dat"
+        listed.write_text(f"// VERSION: {day}_08-36-41_UTC\norg\n")
+        monkeypatch.setattr("app.sites.LIST", listed)
+        found = findings(quiet(tmp_path), "Versions")["public suffix list"]
+        assert (found.value, found.verdict) == (f"of {day}", verdict)
+        assert bool(found.advice) == (verdict is Verdict.NOTE)
 
 
 def test_changes_nothing(tmp_path: Path) -> None:

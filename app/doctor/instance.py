@@ -5,6 +5,7 @@ import sqlite3
 import ssl
 import stat
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from app.doctor.front_end import judge
 from app.doctor.trail import examine_trail
 from app.hosts import is_loopback, read_origin, split_origin
 from app.outlook import foresee
+from app.sites import read_date
 from app.startup import OTHERS, CannotStart, read_standing
 
 # The first releases in which a commit cannot be lost at the end of a checkpoint.
@@ -30,6 +32,8 @@ PACKAGES = (
 # Where people keep static sites while they write them; checked in development beside CORS_ORIGINS.
 USUAL_ORIGINS = ("http://localhost:4100", "http://127.0.0.1:4100")
 ASK_TIMEOUT = 2.0
+# By then some hundred names that strangers share are missing.
+OLD_LIST = timedelta(days=365)
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -57,6 +61,17 @@ def _versions() -> Iterator[Finding]:
         if safe
         else "Has the WAL-reset bug; checkpoints run only under the writer's lock here, "
         "which avoids it. Do not open the database with other programs while the server runs.",
+    )
+    listed = read_date()
+    old = datetime.now(UTC).date() - listed > OLD_LIST
+    yield Finding(
+        "Versions",
+        "public suffix list",
+        f"of {listed}",
+        Verdict.NOTE if old else Verdict.FINE,
+        "Younger names that strangers share are not known; a newer release has them."
+        if old
+        else "",
     )
 
 
