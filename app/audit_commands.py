@@ -5,14 +5,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.console import one_sentence, run
+from app.console import Group, one_sentence, run
 from app.models import User
 from app.principals import OPERATOR
 from app.resources import Resources
@@ -29,17 +27,9 @@ from app.services.audit.reading import MAX_PAGE, Filters, list_events
 from app.services.audit.rows import Row
 from app.startup import CannotStart
 
-audit_commands = typer.Typer(
-    help="Read the trail of logins, role changes and the like; prove that it is whole.",
-    no_args_is_help=True,
+audit_commands = Group(
+    "audit", help="Read the trail of logins, role changes and the like; prove that it is whole."
 )
-
-
-class Form(StrEnum):
-    """What an export is written as."""
-
-    JSON = "json"
-    CSV = "csv"
 
 
 def _moment(text: str) -> datetime:
@@ -49,20 +39,23 @@ def _moment(text: str) -> datetime:
             return datetime.now(UTC) - timedelta(days=int(text[:-1]))
         moment = datetime.fromisoformat(text)
     except (ValueError, OverflowError) as error:
-        raise typer.BadParameter("Write 2026-11-24, 2026-11-24T12:00 or 7d.") from error
+        raise click.BadParameter("Write 2026-11-24, 2026-11-24T12:00 or 7d.") from error
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 @audit_commands.command("list")
-def list_trail(
-    since: Annotated[
-        datetime | None,
-        typer.Option(parser=_moment, help="From a date (2026-11-24) or for days (7d), in UTC."),
-    ] = None,
-    action: Annotated[str, typer.Option(help="One action only, such as login-failed.")] = "",
-    person: Annotated[str, typer.Option(help="By or about one user name or public id.")] = "",
-    limit: Annotated[int, typer.Option(help="How many at most.", min=1)] = 50,
-) -> None:
+@click.option(
+    "--since",
+    type=_moment,
+    metavar="DATE",
+    help="From a date (2026-11-24) or for days (7d), in UTC.",
+)
+@click.option("--action", default="", help="One action only, such as login-failed.")
+@click.option("--person", default="", help="By or about one user name or public id.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=50, show_default=True, help="How many at most."
+)
+def list_trail(since: datetime | None, action: str, person: str, limit: int) -> None:
     """Show what happened, the newest first: number, time, action, who, about whom, from where."""
     filters = Filters(action=action, person=person, since=since)
 
@@ -82,7 +75,7 @@ def list_trail(
 
     lines = run(read_all, read_only=True)
     for line in lines or ["Nothing like that is in the trail."]:
-        typer.echo(line)
+        click.echo(line)
 
 
 def _line(row: Row, people: Mapping[str | None, User]) -> str:
@@ -102,20 +95,22 @@ def _line(row: Row, people: Mapping[str | None, User]) -> str:
 
 
 @audit_commands.command("verify")
-def verify(
-    against: Annotated[
-        Path | None,
-        typer.Option(help="An earlier export, as JSON lines. Says if the database was put back."),
-    ] = None,
-    after: Annotated[
-        int, typer.Option(help="Take events up to this number as they are.", min=0)
-    ] = 0,
-    *,
-    former_secret: Annotated[
-        bool,
-        typer.Option("--former-secret", help="Ask for values that SECRET_KEY had, one a line."),
-    ] = False,
-) -> None:
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    help="An earlier export, as JSON lines. Says if the database was put back.",
+)
+@click.option(
+    "--after",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Take events up to this number as they are.",
+)
+@click.option(
+    "--former-secret", is_flag=True, help="Ask for values that SECRET_KEY had, one a line."
+)
+def verify(against: Path | None, after: int, *, former_secret: bool) -> None:
     """Find out whether anybody changed the trail. Exit code 1 if so, with the first such place."""
     secrets = _read_secrets() if former_secret else ()
 
@@ -134,16 +129,16 @@ def verify(
     with one_sentence(), _told():
         finding = run(check, read_only=True)
     if finding.flaw is not None:
-        typer.echo(f"{finding.flaw.kind.value.capitalize()}: {finding.flaw.sentence}", err=True)
-        raise typer.Exit(1)
-    typer.echo(f"{finding.count} events, as they were written. The last: {finding.digest}")
+        click.echo(f"{finding.flaw.kind.value.capitalize()}: {finding.flaw.sentence}", err=True)
+        raise click.exceptions.Exit(1)
+    click.echo(f"{finding.count} events, as they were written. The last: {finding.digest}")
 
 
 def _read_secrets() -> tuple[str, ...]:
     if not sys.stdin.isatty():
         return tuple(line for line in sys.stdin.read().splitlines() if line)
     entered = []
-    while secret := typer.prompt(
+    while secret := click.prompt(
         "A former SECRET_KEY", hide_input=True, default="", show_default=False
     ):
         entered.append(secret)
@@ -151,26 +146,28 @@ def _read_secrets() -> tuple[str, ...]:
 
 
 @audit_commands.command("export")
-def export(
-    file: Annotated[
-        str, typer.Argument(help="A new file, or - for the standard output.", show_default=False)
-    ],
-    form: Annotated[
-        Form, typer.Option("--format", help="JSON lines, which can be verified, or CSV.")
-    ] = Form.JSON,
-) -> None:
+@click.argument("file", help="A new file, or - for the standard output.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["json", "csv"]),
+    default="json",
+    show_default=True,
+    help="JSON lines, which can be verified, or CSV.",
+)
+def export(file: str, form: str) -> None:
     """Write the whole trail to a file, and note in it that this was done."""
 
     async def note(session: AsyncSession, _resources: Resources) -> None:
-        await record_export(session, OPERATOR, form=form.value)
+        await record_export(session, OPERATOR, form=form)
 
     with one_sentence(), _told(), _writing(file) as write:
         run(note)
         count = run(
-            lambda session, _resources: export_trail(session, form=form.value, write=write),
+            lambda session, _resources: export_trail(session, form=form, write=write),
             read_only=True,
         )
-    typer.echo(f"{count} events.", err=True)
+    click.echo(f"{count} events.", err=True)
 
 
 @contextmanager
@@ -217,7 +214,7 @@ def _bar(total: int) -> Iterator[Callable[[int], None]]:
     if not sys.stderr.isatty():
         yield lambda _done: None
         return
-    with typer.progressbar(
+    with click.progressbar(
         length=total, label="Verifying", file=sys.stderr, update_min_steps=1000
     ) as bar:
         yield bar.update

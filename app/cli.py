@@ -6,17 +6,18 @@ Every command ends with exit code 0 when it did what it says, 1 with one sentenc
 
 import secrets
 import sys
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Annotated
+from typing import Any, TypeVar
 
-import typer
+import click
 from pydantic import SecretStr
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import __version__, startup
 from app.audit_commands import audit_commands
 from app.config import Settings
-from app.console import one_sentence, run
+from app.console import Group, one_sentence, run
 from app.db import at_the_end
 from app.garbage import kept_for_good
 from app.keys import KeyRing
@@ -27,37 +28,32 @@ from app.resources import Resources
 from app.schemas import UserAdminUpdate, UserCreate
 from app.services import accounts, audit, credentials
 
-cli = typer.Typer(
-    help="The backend of portfolio sites. Start it with `portfolio serve`.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-users = typer.Typer(help="Look after accounts.", no_args_is_help=True)
-keys = typer.Typer(help="Look after the keys that sign logins.", no_args_is_help=True)
-cli.add_typer(users, name="users")
-cli.add_typer(keys, name="keys")
-cli.add_typer(audit_commands, name="audit")
-
-Uid = Annotated[str, typer.Argument(help="The user name.", show_default=False)]
-RoleOption = Annotated[Role, typer.Option(help="What the account may do.")]
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-@cli.callback(invoke_without_command=True)
-def version(
-    *, version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False
-) -> None:
-    """Answer `--version`."""
-    if version:
-        typer.echo(__version__)
-        raise typer.Exit
+cli = Group(help="The backend of portfolio sites. Start it with `portfolio serve`.")
+users = Group("users", help="Look after accounts.")
+keys = Group("keys", help="Look after the keys that sign logins.")
+click.version_option(__version__, message="%(version)s", help="Show the version.")(cli)
+
+uid_argument = click.argument("uid", help="The user name.")
+
+
+def role_option(default: Role) -> Callable[[F], F]:
+    """Return the option that says what an account may do."""
+    return click.option(
+        "--role",
+        type=click.Choice([role.value for role in Role]),
+        default=default.value,
+        show_default=True,
+        help="What the account may do.",
+    )
 
 
 @cli.command()
-def serve(
-    port: Annotated[int | None, typer.Option(help="Port to listen on.", min=0, max=65535)] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-) -> None:
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.")
+@click.option("--host", help="Address to listen on.")
+def serve(port: int | None, host: str | None) -> None:
     """Get the instance ready and serve until Ctrl-C. Everything else is a setting; see README."""
     with kept_for_good():
         # Imported here: it brings the whole web application, which no other command needs.
@@ -66,7 +62,7 @@ def serve(
     chosen = {"port": port, "host": host}
     given = {name: value for name, value in chosen.items() if value is not None}
     with one_sentence():
-        start(Settings().model_copy(update=given), typer.echo)
+        start(Settings().model_copy(update=given), click.echo)
 
 
 @cli.command()
@@ -75,17 +71,14 @@ def migrate() -> None:
     with one_sentence():
         settings = Settings()
         before = startup.read_standing(settings)
-        startup.prepare(settings, typer.echo)
+        startup.prepare(settings, click.echo)
         if not before.pending:
-            typer.echo("The database is up to date.")
+            click.echo("The database is up to date.")
 
 
 @cli.command("doctor")
-def run_doctor(
-    origin: Annotated[
-        str | None, typer.Option(help="A front end's address: say what its logins will meet.")
-    ] = None,
-) -> None:
+@click.option("--origin", help="A front end's address: say what its logins will meet.")
+def run_doctor(origin: str | None) -> None:
     """Look at versions, files, settings, database and origins, and say what to do."""
     # Imported here: it brings an HTTP client, which no other command needs.
     from app import doctor  # noqa: PLC0415
@@ -99,25 +92,26 @@ def run_doctor(
     for finding in found:
         if finding.heading != heading:
             heading = finding.heading
-            typer.secho(f"\n{heading}", bold=True)
-        colour = {"problem": typer.colors.RED, "note": typer.colors.YELLOW}.get(finding.verdict)
+            click.secho(f"\n{heading}", bold=True)
+        colour = {"problem": "red", "note": "yellow"}.get(finding.verdict)
         mark = {"problem": "✗", "note": "!"}.get(finding.verdict, "✓")
-        typer.secho(f"  {mark} {finding.name:22} {finding.value}", fg=colour)
+        click.secho(f"  {mark} {finding.name:22} {finding.value}", fg=colour)
         if finding.advice:
-            typer.echo(f"    {'':22} {finding.advice}")
+            click.echo(f"    {'':22} {finding.advice}")
         bad += finding.verdict is doctor.Verdict.BAD
-    typer.echo(f"\n{bad} problem(s)." if bad else "\nNo problems.")
+    click.echo(f"\n{bad} problem(s)." if bad else "\nNo problems.")
     if bad:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
 cli.command("import-flask")(one_sentence()(import_flask))
+for group in (users, keys, audit_commands):
+    cli.add_command(group)
 
 
 @users.command("list")
-def list_users(
-    search: Annotated[str, typer.Option(help="Part of a name or user name.")] = "",
-) -> None:
+@click.option("--search", default="", help="Part of a name or user name.")
+def list_users(search: str) -> None:
     """List accounts, a line each: user name, role, state, name."""
 
     async def read_all(session: AsyncSession, _resources: Resources) -> list[str]:
@@ -132,27 +126,23 @@ def list_users(
                 return lines
 
     for line in run(read_all):
-        typer.echo(line)
+        click.echo(line)
 
 
 @users.command("create")
-def create_user(
-    uid: Uid,
-    name: Annotated[str, typer.Option(help="The name people see.", prompt=True)],
-    email: Annotated[str, typer.Option(help="Optional.")] = "",
-    role: RoleOption = Role.USER,
-    *,
-    link: Annotated[
-        bool, typer.Option("--link", help="Ask for no password; print a link to choose one.")
-    ] = False,
-) -> None:
+@uid_argument
+@click.option("--name", prompt=True, help="The name people see.")
+@click.option("--email", default="", help="Optional.")
+@role_option(Role.USER)
+@click.option("--link", is_flag=True, help="Ask for no password; print a link to choose one.")
+def create_user(uid: str, name: str, email: str, role: str, *, link: bool) -> None:
     """Create an account. Asks for the password, or reads it from a pipe, or prints a link."""
     # With a link nobody ever learns this one.
     password = secrets.token_urlsafe(32) if link else _read_password()
 
     async def create(session: AsyncSession, resources: Resources) -> str:
         new = UserCreate(
-            uid=uid, name=name, email=email, password=SecretStr(password), role=role.value
+            uid=uid, name=name, email=email, password=SecretStr(password), role=Role(role).value
         )
         user = await accounts.sign_up(session, OPERATOR, new=new, resources=resources)
         if not link:
@@ -162,13 +152,13 @@ def create_user(
         )
         return f"Created {user.uid} ({user.role.value}). They choose a password here:\n{made.url}"
 
-    typer.echo(run(create))
+    click.echo(run(create))
 
 
 def _read_password() -> str:
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
-    entered: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    entered: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     return entered
 
 
@@ -180,25 +170,28 @@ def _change(uid: str, **changes: object) -> None:
         state = "active" if user.is_active else "disabled"
         return f"{user.uid} is {user.role.value}, {state}."
 
-    typer.echo(run(change))
+    click.echo(run(change))
 
 
 @users.command("promote")
-def promote_user(uid: Uid, role: RoleOption = Role.ADMIN) -> None:
+@uid_argument
+@role_option(Role.ADMIN)
+def promote_user(uid: str, role: str) -> None:
     """Give an account a role, admin unless said otherwise. Holds from its next request on."""
-    _change(uid, role=role.value)
+    _change(uid, role=role)
 
 
 @users.command("disable")
-def disable_user(
-    uid: Uid, *, undo: Annotated[bool, typer.Option("--undo", help="Let it log in again.")] = False
-) -> None:
+@uid_argument
+@click.option("--undo", is_flag=True, help="Let it log in again.")
+def disable_user(uid: str, *, undo: bool) -> None:
     """Keep an account from logging in and end all its logins. Nothing of it is deleted."""
     _change(uid, is_active=undo)
 
 
 @users.command("reset")
-def reset_user(uid: Uid) -> None:
+@uid_argument
+def reset_user(uid: str) -> None:
     """Print a link with which this person chooses a new password. It works once."""
 
     async def reset(session: AsyncSession, resources: Resources) -> str:
@@ -208,7 +201,7 @@ def reset_user(uid: Uid) -> None:
         )
         return link.url
 
-    typer.echo(run(reset))
+    click.echo(run(reset))
 
 
 @keys.command("rotate")
@@ -233,6 +226,6 @@ def rotate_keys() -> None:
         at_the_end(session, write)
 
     run(rotate)
-    typer.echo(
+    click.echo(
         f"New key {ring.current.kid}; {len(ring.keys)} in all. Restart the server to use it."
     )

@@ -1,11 +1,11 @@
-"""What commands share: one use case in one transaction, and one sentence where that cannot be."""
+"""What commands share: one use case in one transaction, one sentence where it cannot be, help."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-import typer
+import click
 from pydantic import ValidationError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -16,6 +16,23 @@ from app.locks import beside_a_server
 from app.resources import Resources, open_resources
 
 T = TypeVar("T")
+
+
+class Command(click.Command):
+    """A command that a list of commands shows with all of its help, not with its first words."""
+
+    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002  (click's signature)
+        return self.help or ""
+
+
+class Group(Command, click.Group):
+    """Several such commands; alone it shows them."""
+
+    command_class = Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+        """Return their names as they are written below one another, not by the alphabet."""
+        return list(self.commands)
 
 
 @contextmanager
@@ -29,8 +46,8 @@ def one_sentence() -> Iterator[None]:
         sentence = str(error)
     else:
         return
-    typer.echo(sentence, err=True)
-    raise typer.Exit(1)
+    click.echo(sentence, err=True)
+    raise click.exceptions.Exit(1)
 
 
 def run(work: Callable[[AsyncSession, Resources], Awaitable[T]], *, read_only: bool = False) -> T:

@@ -7,9 +7,8 @@ made from it. The short one only looks whether a ratio got worse. A wrong answer
 import signal
 import sys
 import time
-from typing import Annotated
 
-import typer
+import click
 
 from benchmarks import load, machine, report, results
 from benchmarks.asks import Unexpected
@@ -23,7 +22,7 @@ ROUNDS = 3
 
 
 def _say(text: str) -> None:
-    typer.echo(f"{time.strftime('%H:%M:%S')} {text}")
+    click.echo(f"{time.strftime('%H:%M:%S')} {text}")
 
 
 def _measure(plan: Plan) -> Measures:
@@ -41,41 +40,40 @@ def _measure(plan: Plan) -> Measures:
 def _compare(measures: Measures) -> None:
     """End with an error where a ratio is worse than what is recorded."""
     for outcome in results.outcomes(measures):
-        typer.echo(f"{report.shown(outcome):>9}  {outcome.goal.text} ({outcome.goal.bound})")
+        click.echo(f"{report.shown(outcome):>9}  {outcome.goal.text} ({outcome.goal.bound})")
     worse = list(results.worse(measures, results.read()["measures"]))
     if worse:
-        typer.echo("More than a fifth worse than docs/performance.json says:", err=True)
+        click.echo("More than a fifth worse than docs/performance.json says:", err=True)
         for line in worse:
-            typer.echo(f"  {line}", err=True)
+            click.echo(f"  {line}", err=True)
         sys.exit(1)
-    typer.echo("No ratio is more than a fifth worse than docs/performance.json says.")
+    click.echo("No ratio is more than a fifth worse than docs/performance.json says.")
 
 
-def main(
-    *,
-    quick: Annotated[bool, typer.Option("--quick", help="Measure what matters most.")] = False,
-    rounds: Annotated[int, typer.Option(help="How often; medians are taken.")] = 0,
-    share: Annotated[float, typer.Option(help="How long, 1 is usual.")] = 0,
-    only: Annotated[str, typer.Option(help="One scenario, by how its name begins.")] = "",
-    write: Annotated[bool, typer.Option(help="Write docs/performance.*.")] = True,
-) -> None:
+@click.command()
+@click.option("--quick", is_flag=True, help="Measure what matters most.")
+@click.option("--rounds", default=0, help="How often; medians are taken.")
+@click.option("--share", default=0.0, help="How long, 1 is usual.")
+@click.option("--only", default="", help="One scenario, by how its name begins.")
+@click.option("--write/--no-write", default=True, help="Write docs/performance.*.")
+def main(*, quick: bool, rounds: int, share: float, only: str, write: bool) -> None:
     """Measure ours against bare routes and other frameworks."""
     rounds = rounds or (QUICK_ROUNDS if quick else ROUNDS)
     plan = Plan(rounds, share or (QUICK_SHARE if quick else 1), quick=quick, only=only)
     try:
         measures = _measure(plan)
     except (load.NoLoad, load.WrongAnswers, NoServer, Unexpected) as error:
-        typer.echo(str(error), err=True)
+        click.echo(str(error), err=True)
         sys.exit(1)
     if quick:
         _compare(measures)
         return
     found = results.make(measures, machine.choose_cores(), rounds=rounds)
-    typer.echo(report.tables(found))
+    click.echo(report.tables(found))
     if write and not only:
         results.write(found)
         report.write(found)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

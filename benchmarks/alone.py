@@ -14,7 +14,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-import typer
+import click
 from argon2 import PasswordHasher
 
 from app.config import Settings
@@ -71,13 +71,17 @@ def measure(what: str, seconds: float, *, folder: Path, cores: frozenset[int]) -
     return float(done.stdout)
 
 
+@click.command()
+@click.argument("what")
+@click.argument("seconds", type=float)
+@click.argument("detail")
 def main(what: str, seconds: float, detail: str) -> None:
     """Measure and print."""
     if what == "argon2":
-        typer.echo(hashes(seconds, int(detail)))
+        click.echo(hashes(seconds, int(detail)))
     else:
-        typer.echo(commits(seconds, Path(detail)))
+        click.echo(commits(seconds, Path(detail)))
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

@@ -12,9 +12,9 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
 from app.config import Settings
 from app.seals import NOTHING, Entry, SealKeys, read_seal_keys
@@ -63,7 +63,9 @@ def fill(path: Path, count: int, keys: SealKeys) -> None:
         database.commit()
 
 
-def main(count: Annotated[int, typer.Argument(help="How many events.")] = 1_000_000) -> None:
+@click.command()
+@click.argument("count", default=1_000_000, help="How many events.")
+def main(count: int) -> None:
     """Measure and print."""
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -74,11 +76,11 @@ def main(count: Annotated[int, typer.Argument(help="How many events.")] = 1_000_
         steps = {"list": [], "verify": [], "export": [file], "verify --against": [file]}
         for name, files in steps.items():
             seconds, busy = run(folder, "audit", *name.split(), *files)
-            typer.echo(
+            click.echo(
                 f"{name:16} {count:,} events: {seconds:5.1f} s, {busy:5.1f} s of a processor"
             )
-    typer.echo(f"largest process: {largest():.0f} MB")
+    click.echo(f"largest process: {largest():.0f} MB")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

@@ -17,10 +17,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
 
+import click
 import httpx
-import typer
 
 from tests.server.process import RunningServer
 
@@ -126,10 +125,12 @@ def memory(server: RunningServer) -> float:
 
 
 def say(text: str) -> None:
-    typer.echo(text)
+    click.echo(text)
 
 
-def measure(rounds: Annotated[int, typer.Option(help="How often.")] = 3) -> None:
+@click.command()
+@click.option("--rounds", default=3, help="How often.")
+def measure(rounds: int) -> None:
     """Measure, and say the medians."""
     with TemporaryDirectory() as folder, RunningServer(Path(folder), (), REAL_HASHES) as server:
         url = server.url
@@ -167,4 +168,4 @@ def measure(rounds: Annotated[int, typer.Option(help="How often.")] = 3) -> None
 
 
 if __name__ == "__main__":
-    typer.run(measure)
+    measure()

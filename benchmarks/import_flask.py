@@ -10,9 +10,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
 
-import typer
+import click
 
 from benchmarks.commands import largest, run
 from tests.legacy.old_databases import OLD_HASH, make_old_database
@@ -51,7 +50,9 @@ def fill(path: Path, people: int) -> None:
         database.commit()
 
 
-def main(people: Annotated[int, typer.Argument(help="How many.")] = 100_000) -> None:
+@click.command()
+@click.argument("people", default=100_000, help="How many.")
+def main(people: int) -> None:
     """Measure and print."""
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -59,11 +60,11 @@ def main(people: Annotated[int, typer.Argument(help="How many.")] = 100_000) -> 
         run(folder, "migrate")
         for name, options in (("dry run", ["--dry-run"]), ("import", []), ("again", [])):
             seconds, busy = run(folder, "import-flask", str(folder / "old.db"), *options)
-            typer.echo(
+            click.echo(
                 f"{name:8} {people:,} people: {seconds:5.1f} s, {busy:5.1f} s of a processor"
             )
-    typer.echo(f"largest process: {largest():.0f} MB")
+    click.echo(f"largest process: {largest():.0f} MB")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

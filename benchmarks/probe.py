@@ -10,12 +10,15 @@ import sys
 import time
 from urllib.parse import urlsplit
 
-import typer
+import click
 
 A_SECOND = 50
 DONE = 200
 
 
+@click.command()
+@click.argument("url")
+@click.argument("token")
 def ask(url: str, token: str) -> None:
     """Ask over and over."""
     place = urlsplit(url)
@@ -29,11 +32,11 @@ def ask(url: str, token: str) -> None:
         answer.read()
         if answer.status != DONE:
             sys.exit(f"The server answered {answer.status}.")
-        typer.echo(round((time.perf_counter() - started) * 1000, 2))
+        click.echo(round((time.perf_counter() - started) * 1000, 2))
         due += 1 / A_SECOND
         # At an even pace, however long an answer took.
         time.sleep(max(0.0, due - time.perf_counter()))
 
 
 if __name__ == "__main__":
-    typer.run(ask)
+    ask()

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-import typer.main
 from pydantic.fields import FieldInfo
 
 from app.cli import cli
@@ -70,7 +69,7 @@ def env_example() -> str:
 
 def commands() -> Iterator[tuple[str, str]]:
     """Yield each command as it is typed, and the paragraph its help begins with."""
-    yield from _walk(typer.main.get_command(cli), "portfolio")
+    yield from _walk(cli, "portfolio")
 
 
 def _walk(command: Any, typed: str) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from app.cli import cli
 from app.models import Role

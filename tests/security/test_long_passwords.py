@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from fastapi import FastAPI
-from typer.testing import CliRunner
 
 from app.cli import cli
 from app.models import Role

@@ -7,7 +7,7 @@ production and elsewhere, by either name of the setting, without a trace of the 
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from app.cli import cli
 from tests.server.process import run_command

@@ -6,9 +6,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from app import startup
 from app.config import Settings
@@ -19,32 +18,30 @@ from app.legacy.importer.source import CannotImport, Source
 from app.locks import AnotherServer, only_server
 from app.resources import open_resources
 
+A_PATH = click.Path(path_type=Path)
 
+
+@click.argument("file", type=A_PATH, help="The old server's database, or a list of users as JSON.")
+@click.option(
+    "--uploads",
+    type=A_PATH,
+    help="The folder of its pictures. Default: `uploads` beside the file.",
+)
+@click.option("--report", type=A_PATH, help="Write what became of each row to this file, as JSON.")
+@click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
+@click.option(
+    "--check-passwords/--no-check-passwords",
+    default=None,
+    help="Name whoever has a password that the old servers gave to everybody. "
+    "Default: where that takes minutes at most.",
+)
 def import_flask(
-    file: Annotated[
-        Path,
-        typer.Argument(help="The old server's database, or a list of users as JSON."),
-    ],
-    uploads: Annotated[
-        Path | None,
-        typer.Option(help="The folder of its pictures. Default: `uploads` beside the file."),
-    ] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(help="Write what became of each row to this file, as JSON."),
-    ] = None,
+    file: Path,
+    uploads: Path | None,
+    report: Path | None,
     *,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")
-    ] = False,
-    check_passwords: Annotated[
-        bool | None,
-        typer.Option(
-            "--check-passwords/--no-check-passwords",
-            help="Name whoever has a password that the old servers gave to everybody. "
-            "Default: where that takes minutes at most.",
-        ),
-    ] = None,
+    dry_run: bool,
+    check_passwords: bool | None,
 ) -> None:
     """Take over an old Flask server's people, sections and posts. The file stays as it is."""
     settings = Settings()
@@ -69,9 +66,9 @@ def import_flask(
         )
         write(done.as_json())
     for line in done.lines():
-        typer.echo(line)
+        click.echo(line)
     if dry_run:
-        typer.echo("That was a dry run: nothing was changed.")
+        click.echo("That was a dry run: nothing was changed.")
 
 
 @contextmanager
@@ -124,10 +121,10 @@ class Terminal:
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
         if not sys.stderr.isatty():
-            typer.echo(f"Reading {name}: {total}")
+            click.echo(f"Reading {name}: {total}")
             yield lambda _done: None
             return
-        with typer.progressbar(length=total, label=f"{name:18}", file=sys.stderr) as bar:
+        with click.progressbar(length=total, label=f"{name:18}", file=sys.stderr) as bar:
             yield bar.update
 
 
