@@ -80,7 +80,7 @@ def migrate() -> None:
 @click.option("--origin", help="A front end's address: say what its logins will meet.")
 def run_doctor(origin: str | None) -> None:
     """Look at versions, files, settings, database and origins, and say what to do."""
-    # Imported here: it brings an HTTP client, which no other command needs.
+    # Imported here: no other command needs it.
     from app import doctor  # noqa: PLC0415
 
     with one_sentence():

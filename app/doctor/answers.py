@@ -8,10 +8,10 @@ import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-
-import httpx
+from http import HTTPStatus
 
 from app.config import Settings
+from app.doctor.asking import NO_ANSWER, Answer, ask, knows_authorities
 from app.doctor.findings import Finding, Verdict
 from app.observability import escape
 from app.outlook import Outlook, Relation, doubt_proxy
@@ -27,24 +27,21 @@ _ASKED_METHOD, _ASKED_HEADERS = "PUT", "authorization,content-type,x-origin"
 
 def ask_server(settings: Settings, outlook: Outlook) -> Iterator[Finding]:
     """Ask as the front end's browser would, and look at what comes back."""
-    origin = str(outlook.origin)
+    origin, server = str(outlook.origin), settings.base_url
     question = {
         "Origin": origin,
         "Access-Control-Request-Method": _ASKED_METHOD,
         "Access-Control-Request-Headers": _ASKED_HEADERS,
     }
     try:
-        with httpx.Client(base_url=settings.base_url, timeout=TIMEOUT) as client:
-            preflight = client.options(SESSION, headers=question)
-            answer = client.get(SESSION, headers={"Origin": origin})
-            seen = _read_connection(client.get(CONNECTION))
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        preflight = ask(server, SESSION, method="OPTIONS", headers=question, timeout=TIMEOUT)
+        answer = ask(server, SESSION, headers={"Origin": origin}, timeout=TIMEOUT)
+        seen = _read_connection(ask(server, CONNECTION, timeout=TIMEOUT))
+    except NO_ANSWER as error:
         yield _no_answer(settings, error)
         return
     except UnicodeError:
-        yield Finding(
-            HEADING, settings.base_url, "cannot be asked", Verdict.NOTE, "Check PUBLIC_URL."
-        )
+        yield Finding(HEADING, server, "cannot be asked", Verdict.NOTE, "Check PUBLIC_URL.")
         return
     yield from _look_at_answer(answer)
     if outlook.is_allowed and outlook.relation is not Relation.SAME_ORIGIN:
@@ -57,6 +54,8 @@ def ask_server(settings: Settings, outlook: Outlook) -> Iterator[Finding]:
 
 
 def _no_answer(settings: Settings, error: Exception) -> Finding:
+    if isinstance(error, ssl.SSLCertVerificationError) and not knows_authorities():
+        return Finding(HEADING, settings.base_url, "not checked", Verdict.NOTE, _NO_AUTHORITIES)
     trouble = _explain_tls(error)
     if trouble:
         return Finding(HEADING, settings.base_url, "TLS fails", Verdict.BAD, trouble)
@@ -77,62 +76,58 @@ _CERTIFICATE = {
 }
 
 
-def _explain_tls(error: BaseException | None) -> str:
-    """Say in words what is wrong with TLS, if that is the cause of an error; else nothing."""
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            known = _CERTIFICATE.get(error.verify_code)
-            return known or f"The certificate is refused: {error.verify_message}."
-        if isinstance(error, ssl.SSLError):
-            return (
-                "No TLS is spoken there. PUBLIC_URL says https: let the proxy end it at that port."
-            )
-        error = error.__cause__ or error.__context__
+_NO_AUTHORITIES = (
+    "This machine knows no authorities to check certificates against. Install ca-certificates; on "
+    "a Mac run Install Certificates.command from Python's folder."
+)
+
+
+def _explain_tls(error: Exception) -> str:
+    """Say in words what is wrong with TLS, if that is the error; else nothing."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        known = _CERTIFICATE.get(error.verify_code)
+        return known or f"The certificate is refused: {error.verify_message}."
+    if isinstance(error, ssl.SSLError):
+        return "No TLS is spoken there. PUBLIC_URL says https: let the proxy end it at that port."
     return ""
 
 
-def _look_at_answer(answer: httpx.Response) -> Iterator[Finding]:
+def _look_at_answer(answer: Answer) -> Iterator[Finding]:
     """Look for an answer of ours: 401, because nobody is logged in."""
     name = f"GET {SESSION}"
     if answer.is_redirect:
-        to = escape(answer.headers["location"])
+        to = escape(answer.headers.get("location", "nowhere"))
         advice = f"It leads to {to}. Set PUBLIC_URL to where the server answers without that."
-        yield Finding(HEADING, name, f"HTTP {answer.status_code}", Verdict.BAD, advice)
-    elif "unknown-host" in answer.text and answer.status_code == httpx.codes.BAD_REQUEST:
+        yield Finding(HEADING, name, f"HTTP {answer.status}", Verdict.BAD, advice)
+    elif "unknown-host" in answer.text and answer.status == HTTPStatus.BAD_REQUEST:
         advice = "The proxy changes the Host header. Let it pass that on as it came."
         yield Finding(HEADING, name, "HTTP 400, unknown host", Verdict.BAD, advice)
-    elif answer.status_code != httpx.codes.UNAUTHORIZED:
+    elif answer.status != HTTPStatus.UNAUTHORIZED:
         advice = (
             "This server would answer 401. Check that PUBLIC_URL leads here, and the proxy's log."
         )
-        yield Finding(HEADING, name, f"HTTP {answer.status_code}", Verdict.BAD, advice)
+        yield Finding(HEADING, name, f"HTTP {answer.status}", Verdict.BAD, advice)
 
 
-def _look_at_preflight(preflight: httpx.Response) -> Iterator[Finding]:
+def _look_at_preflight(preflight: Answer) -> Iterator[Finding]:
     name = f"OPTIONS {SESSION}"
     if not preflight.is_success:
         advice = "Browsers ask this before every call. Let the proxy pass OPTIONS on to the server."
-        yield Finding(HEADING, name, f"HTTP {preflight.status_code}", Verdict.BAD, advice)
+        yield Finding(HEADING, name, f"HTTP {preflight.status}", Verdict.BAD, advice)
         return
     missing = [
         asked
         for header, wanted in ((f"{_ALLOW}headers", _ASKED_HEADERS), (f"{_ALLOW}methods", "put"))
         for asked in wanted.split(",")
-        if asked not in _split(preflight, header)
+        if asked not in preflight.values(header)
     ]
     if missing:
         advice = "Front ends need these in Access-Control-Allow-Headers and -Methods."
         yield Finding(HEADING, name, f"without {', '.join(missing)}", Verdict.BAD, advice)
 
 
-def _split(answer: httpx.Response, name: str) -> list[str]:
-    """Return the values of a header, however many lines it has."""
-    lines = answer.headers.get_list(name)
-    return [value.strip().lower() for line in lines for value in line.split(",")]
-
-
-def _look_at_headers(settings: Settings, name: str, answer: httpx.Response, origin: str) -> Finding:
-    allowed, credentials = _split(answer, f"{_ALLOW}origin"), _split(answer, f"{_ALLOW}credentials")
+def _look_at_headers(settings: Settings, name: str, answer: Answer, origin: str) -> Finding:
+    allowed, credentials = answer.values(f"{_ALLOW}origin"), answer.values(f"{_ALLOW}credentials")
     if not allowed:
         return Finding(HEADING, name, "no headers", Verdict.BAD, _WHY_NONE[settings.cors])
     if len(allowed) > 1 or len(credentials) > 1:
@@ -146,7 +141,7 @@ def _look_at_headers(settings: Settings, name: str, answer: httpx.Response, orig
     if credentials != ["true"]:
         advice = "Without Access-Control-Allow-Credentials: true browsers hide the answer."
         return Finding(HEADING, name, "without credentials", Verdict.BAD, advice)
-    if "origin" not in _split(answer, "vary"):
+    if "origin" not in answer.values("vary"):
         advice = "Without Vary: Origin a cache may hand one site's answer to another."
         return Finding(HEADING, name, "without Vary", Verdict.NOTE, advice)
     return Finding(HEADING, name, "once, for this origin")
@@ -159,7 +154,7 @@ _WHY_NONE = {
 }
 
 
-def _read_connection(answer: httpx.Response) -> dict[str, str]:
+def _read_connection(answer: Answer) -> dict[str, str]:
     """Return what the server makes of our connection; nothing if that is no answer of ours."""
     try:
         seen = answer.json()
@@ -205,7 +200,7 @@ def _look_at_forwarding(settings: Settings, seen: str) -> Finding:
     return Finding(HEADING, "X-Forwarded-For", seen or "not known", verdict, advice)
 
 
-def _look_at_clock(answer: httpx.Response) -> Finding:
+def _look_at_clock(answer: Answer) -> Finding:
     try:
         theirs = parsedate_to_datetime(answer.headers.get("date", ""))
     except ValueError:

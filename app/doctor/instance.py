@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
-import httpx
 from pydantic import SecretStr
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.config import Settings, unknown_settings
+from app.doctor.asking import NO_ANSWER, ask
 from app.doctor.findings import Finding, Verdict
 from app.doctor.front_end import judge
 from app.doctor.trail import examine_trail
@@ -180,9 +180,9 @@ def _origin(settings: Settings, address: str) -> Finding:
 def _running_server(settings: Settings) -> Finding:
     url = f"{settings.base_url}/readyz"
     try:
-        answer = httpx.get(url, timeout=ASK_TIMEOUT)
-        found = answer.json()["version"] if answer.is_success else f"HTTP {answer.status_code}"
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError):
+        answer = ask(settings.base_url, "/readyz", timeout=ASK_TIMEOUT)
+        found = answer.json()["version"] if answer.is_success else f"HTTP {answer.status}"
+    except (*NO_ANSWER, ValueError, KeyError, TypeError):
         advice = "Start it with `portfolio serve`. If it runs, check PUBLIC_URL and the proxy."
         return Finding("Server", url, "no answer", Verdict.NOTE, advice)
     if answer.is_success:

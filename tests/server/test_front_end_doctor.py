@@ -146,6 +146,10 @@ class TestWhatAProxyAnswersItself:
         found = ask(backend, Habits(own=(("OPTIONS", status),)))
         assert problems(found)[OPTIONS] == f"HTTP {status}"
 
+    def test_with_a_redirect_to_nowhere(self, backend: str, ask: Any) -> None:
+        found = ask(backend, Habits(own=(("GET", 301),)))
+        assert "It leads to nowhere." in found[GET].advice
+
     def test_without_a_terminals_commands(self, backend: str, ask: Any) -> None:
         found = ask(backend, Habits(own=(("GET", 301),), location="/\x9b2J"))
         assert "/\\x9b2J" in found[GET].advice
@@ -203,6 +207,17 @@ class TestTLS:
         (trouble,) = (item for item in found.values() if item.heading == "Answers")
         assert (trouble.value, trouble.verdict) == ("TLS fails", BAD)
         assert words in trouble.advice
+
+    def test_where_no_authority_is_known(
+        self, tmp_path: Path, backend: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whatever the certificate is, this machine cannot tell."""
+        for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+            monkeypatch.setenv(name, str(tmp_path / "nowhere"))
+        found = self.examine(tmp_path, backend, "localhost", is_known=False, patch=monkeypatch)
+        (trouble,) = (item for item in found.values() if item.heading == "Answers")
+        assert (trouble.value, trouble.verdict) == ("not checked", NOTE)
+        assert "Install ca-certificates" in trouble.advice
 
     def test_where_none_is_spoken(self, tmp_path: Path, backend: str) -> None:
         settings = make_settings(tmp_path, public_url=backend.replace("http:", "https:"))
@@ -318,6 +333,12 @@ class TestByTheRules:
         assert origin is not None
         outlook = foresee(settings, origin)
         assert all(item.verdict is BAD for item in look_at_browsers(outlook))
+
+    def test_address_that_no_host_has(self, tmp_path: Path) -> None:
+        settings = make_settings(tmp_path, public_url=f"http://{'a' * 64}.example")
+        found = {item.name: item for item in examine_front_end(settings, PAGE)}
+        answer = found[settings.base_url]
+        assert (answer.value, answer.advice) == ("cannot be asked", "Check PUBLIC_URL.")
 
     def test_no_server(self, tmp_path: Path) -> None:
         settings = make_settings(tmp_path, port=free_port())
