@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import Any, ClassVar, TypeVar
 
 from app.config import Settings
+from app.guessing import is_common, is_guessed_early
 from app.memory import give_back_memory
 from app.old_hashes import PUBLISHED_PASSWORDS, is_old_hash, matches
 from app.schemas import MAX_PASSWORD_BYTES, fold
@@ -58,10 +59,6 @@ def find_weakness(password: str, *, min_length: int, personal: tuple[str, ...]) 
     the password must not consist of, such as the uid, the name and the site. It takes milliseconds:
     `PasswordHasher.judge` is for the event loop.
     """
-    # Imported here: its lists take time and memory, which most processes never need. The first
-    # password that somebody chooses brings them in, where hashes are made.
-    from app.guessing import COMMON, is_guessed_early  # noqa: PLC0415
-
     password = normalise(password)
     if len(password) < min_length:
         return f"Use at least {min_length} characters. A few words in a row make a good password."
@@ -69,7 +66,7 @@ def find_weakness(password: str, *, min_length: int, personal: tuple[str, ...]) 
         return "Use at most 1,024 bytes."
     folded = fold(password)
     core = folded.strip("0123456789 !?.,-_#$*+@")
-    if folded in COMMON or core in COMMON or len(set(folded)) <= min_length // 4:
+    if is_common(folded) or is_common(core) or len(set(folded)) <= min_length // 4:
         return _GUESSED
     for word in personal:
         folded_word = fold(word)

@@ -8,7 +8,10 @@ those packages. docs/dependencies.md says what each file is for.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.resources import files
+
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from tests.documents import ROOT
 
@@ -22,17 +25,31 @@ class Copy:
     licence: str
     # Paths here, each with what makes its content anew.
     files: dict[str, Callable[[], bytes]]
-    # Its version is the group in the first of the files.
-    version: re.Pattern[str]
-
-    def read_version(self) -> str:
-        found = self.version.search((ROOT / next(iter(self.files))).read_text("utf-8"))
-        assert found is not None
-        return found[1]
+    read_version: Callable[[], str]
 
 
 def _from(package: str, path: str) -> Callable[[], bytes]:
     return (files(package) / path).read_bytes
+
+
+def _list_words() -> bytes:
+    """Return each word with its place in its list, passwords with a mark, in the order of bytes."""
+    lines = [
+        f"{word} {place}{' *' if name == 'passwords' else ''}\n"
+        for name, words in FREQUENCY_LISTS.items()
+        for place, word in enumerate(words, 1)
+    ]
+    return "".join(sorted(lines)).encode("ascii")
+
+
+def _named_in(name: str, pattern: str) -> Callable[[], str]:
+    """Read the version in the file itself."""
+
+    def read() -> str:
+        (found,) = re.findall(pattern, (ROOT / name).read_text("utf-8"))
+        return str(found)
+
+    return read
 
 
 COPIES = (
@@ -44,7 +61,9 @@ COPIES = (
             f"static/swagger-ui/{name}": _from("fastapi_swagger", f"resources/{name}")
             for name in ("swagger-ui-bundle.js", "swagger-ui.css")
         },
-        version=re.compile(r'PACKAGE_VERSION:"([\d.]+)"'),
+        read_version=_named_in(
+            "static/swagger-ui/swagger-ui-bundle.js", r'PACKAGE_VERSION:"([\d.]+)"'
+        ),
     ),
     Copy(
         name="public-suffix-list",
@@ -53,7 +72,14 @@ COPIES = (
         files={
             "app/data/public_suffix_list.dat": _from("publicsuffixlist", "public_suffix_list.dat")
         },
-        version=re.compile(r"^// VERSION: ([\d-]+)", re.MULTILINE),
+        read_version=_named_in("app/data/public_suffix_list.dat", r"// VERSION: ([\d-]{10})"),
+    ),
+    Copy(
+        name="zxcvbn",
+        kind="pypi",
+        licence="MIT",
+        files={"app/data/words.txt": _list_words},
+        read_version=lambda: version("zxcvbn"),
     ),
 )
 

@@ -95,7 +95,7 @@ def _describe(copy: Copy) -> Component:
     return Component(
         name=copy.name,
         version=version,
-        type=ComponentType.LIBRARY,
+        type=ComponentType.LIBRARY if copy.kind == "npm" else ComponentType.DATA,
         bom_ref=copy.name,
         purl=PackageURL(copy.kind, name=copy.name, version=version),
         licenses=[DisjunctiveLicense(id=copy.licence)],

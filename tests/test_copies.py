@@ -10,12 +10,12 @@ from tests.documents import ROOT
 SWAGGER = ROOT / "static" / "swagger-ui"
 
 
-@pytest.mark.parametrize(
-    ("name", "make"), [pair for copy in COPIES for pair in copy.files.items()], ids=str
-)
-def test_is_what_its_package_ships(name: str, make: object) -> None:
-    assert callable(make)
-    assert (ROOT / name).read_bytes() == make(), "python -m tests.copies"
+MADE = {name: make for copy in COPIES for name, make in copy.files.items()}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_is_what_its_package_ships(name: str) -> None:
+    assert (ROOT / name).read_bytes() == MADE[name](), "python -m tests.copies"
 
 
 def test_the_page_names_each() -> None:
@@ -28,6 +28,12 @@ def test_the_page_names_each() -> None:
         assert {licence} == {found for _, found in below}, place
         listed -= below
     assert listed == set()
+
+
+def test_the_words_have_their_licence_beside_them() -> None:
+    licence = (ROOT / "app/data/words.LICENSE.txt").read_text()
+    assert "Daniel Wolf" in licence
+    assert "Permission is hereby granted" in licence
 
 
 class TestSwagger:
