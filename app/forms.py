@@ -26,6 +26,8 @@ _EMPTY = {
     "name": "Enter a name.",
     "password": "Enter a password.",
     "current_password": "Enter your current password.",
+    "profile_password": "Enter your current password.",
+    "sessions_password": "Enter your current password.",
     "new_password": "Enter a new password.",
     "picture": "Choose a picture first.",
 }

@@ -127,6 +127,7 @@ def get_actor(request: HTTPConnection, principal: Principal | None = None) -> Ac
         public_id=principal.public_id,
         role=principal.role,
         session_id=principal.session.id,
+        logged_in_at=principal.session.created_at,
     )
 
 

@@ -38,6 +38,8 @@ class Actor:
     public_id: str | None = None
     role: Role | None = None
     session_id: int | None = None
+    # When this login began, with the password.
+    logged_in_at: datetime | None = None
     client_address: str = ""
     user_agent: str = ""
     request_id: str = ""

@@ -18,8 +18,9 @@ from sqlmodel import col, select, update
 
 from app.config import Settings
 from app.main import create_app
-from app.models import User, UserSession
+from app.models import User, UserSession, utc_now
 from app.resources import Resources
+from app.services.proof import FRESH
 from tests.people import BASE_URL, PASSWORD
 
 LOGIN = {"uid": "ada", "password": PASSWORD}
@@ -71,6 +72,12 @@ async def change_session(resources: Resources, sid: str, **values: Any) -> None:
     """Write columns of a session's row."""
     async with resources.database.transaction() as session:
         await session.exec(update(UserSession).where(col(UserSession.sid) == sid).values(**values))
+
+
+async def grow_old(client: httpx.AsyncClient, resources: Resources) -> None:
+    """Let a client's login have begun so long ago that it is not fresh any more."""
+    began = utc_now() - FRESH
+    await change_session(resources, await current_sid(client), created_at=began)
 
 
 async def read_session(resources: Resources, sid: str) -> UserSession:

@@ -20,6 +20,7 @@ a slug for programs, a title, and advice on what to do next. Services raise them
     │   ├── NotYours              somebody else wrote it
     │   ├── CrossOriginRefused    a browser sent this from a page of another site
     │   ├── WrongPassword         the password given to confirm a change is not yours
+    │   ├── PasswordNeeded        none was given, and the login is not fresh
     │   ├── SignupClosed
     │   └── InviteRequired
     ├── NotFound 404
@@ -61,6 +62,7 @@ from app.errors.accounts import (
     LinkInvalid,
     LoginFailed,
     PageNeedsLogin,
+    PasswordNeeded,
     RefreshTokenInvalid,
     SessionNotFound,
     SignupClosed,
@@ -132,6 +134,7 @@ __all__ = [
     "NotFound",
     "NotYours",
     "PageNeedsLogin",
+    "PasswordNeeded",
     "PictureNotFound",
     "PictureRefused",
     "PicturesBusy",

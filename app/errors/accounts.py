@@ -62,6 +62,18 @@ class WrongPassword(Forbidden):
     fields = (FieldError("/current_password", f"{title}.", "wrong_password"),)
 
 
+class PasswordNeeded(Forbidden):
+    """The login is no longer fresh, and what was asked for takes the password once more."""
+
+    slug = "password-needed"
+    title = "Your password is needed once more for this"
+    advice = (
+        "Send it along as `current_password` where that is taken, or log in again: for ten minutes "
+        "a login is enough."
+    )
+    fields = (FieldError("/current_password", "Give your current password.", "password_needed"),)
+
+
 class SignupClosed(Forbidden):
     slug = "signup-closed"
     title = "Sign-up is closed here"

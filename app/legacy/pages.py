@@ -14,7 +14,7 @@ from app.legacy.routing import LegacyRouter
 from app.models import User
 from app.routers.pages.admin import show_users
 from app.routers.pages.entrance import log_in, show_login
-from app.services import accounts, credentials
+from app.services import accounts, credentials, proof
 
 router = LegacyRouter()
 
@@ -50,7 +50,13 @@ async def reset_password(
 ) -> dict[str, Any]:
     """Make a link with which this person chooses a new password, as an admin."""
     user = await _find(session, user_id)
-    link = await credentials.create_reset_link(session, actor, user=user, resources=resources)
+    link = await credentials.create_reset_link(
+        session,
+        actor,
+        user=user,
+        resources=resources,
+        is_proved=await proof.has_proof(resources, actor, password=None),
+    )
     return {
         "message": f"{user.uid} chooses a new password at {link.url}",
         "url": link.url,

@@ -3,8 +3,9 @@
 Fifteen of the old front ends send the new password and the log-out at once and wait for neither.
 Where the log-out arrives first, an old server refused the password and nobody was told. Here a
 session that was ended by the old log-out, and by nothing else, may for ten seconds more change its
-account's password, once, from the address it was ended from. It is good for nothing else meanwhile:
-every other request with it is refused as always.
+account's password, once, from the address it was ended from, if the login was a fresh one (see
+services/proof.py). It is good for nothing else meanwhile: every other request with it is refused as
+always.
 """
 
 from dataclasses import replace
@@ -16,6 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.errors import TokenInvalid
 from app.models import User, UserSession
 from app.principals import Actor
+from app.services import proof
 from app.tokens import Claims
 
 LATE_CHANGE = timedelta(seconds=10)
@@ -45,9 +47,10 @@ async def find_late_changer(
 
     Raises:
         TokenInvalid: nobody's.
+        PasswordNeeded: the session was not fresh any more.
     """
     query = (
-        select(User)
+        select(User, UserSession.created_at)
         .join(UserSession, col(UserSession.user_id) == col(User.id))
         .where(UserSession.sid == claims.sid, User.public_id == claims.sub, col(User.is_active))
         .where(UserSession.auth_epoch == User.auth_epoch)
@@ -56,9 +59,11 @@ async def find_late_changer(
     )
     if lock:
         query = query.with_for_update(of=User)
-    user = (await session.exec(query)).one_or_none()
-    if user is None:
+    found = (await session.exec(query)).one_or_none()
+    if found is None:
         raise TokenInvalid
+    user, logged_in_at = found
+    proof.require_fresh(logged_in_at)
     return user
 
 

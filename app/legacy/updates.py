@@ -1,7 +1,8 @@
 """Creating and changing a person on the old wire: who may, what changes, what ends with it.
 
 Three old quirks meet here: one address changes account, profile and password, a password is changed
-without the old one, and a new user name logs its owner out.
+without the old one, and a new user name logs its owner out. The pages cannot ask for the present
+password, so what takes it elsewhere takes a fresh login here.
 """
 
 from typing import Annotated, Any
@@ -21,7 +22,7 @@ from app.models import Role, User, utc_now
 from app.principals import Actor, Principal
 from app.resources import Resources
 from app.schemas import UserAdminUpdate, UserUpdate, fold
-from app.services import accounts, credentials, sessions
+from app.services import accounts, credentials, proof, sessions
 from app.services.audit.changes import record_profile_changes
 from app.tokens import Purpose
 
@@ -103,19 +104,18 @@ async def update_person(
     Raises:
         BadRequest, FieldsRefused: a value will not do; nothing was changed.
         UidTaken, LastAdmin, HashingBusy: as named.
+        PasswordNeeded: one's own user name or e-mail, or anybody's password, would change, and the
+            login is not fresh.
     """
     user_id = target.id or 0
     is_self = user_id == actor.user_id
     wanted = _read_account(target, body, may_rename=is_self, is_admin=actor.is_admin)
+    if bodies.text(body, "password"):
+        proof.require_fresh(actor.logged_in_at)
     # Hashed before anything is written: the transaction begins below.
     password_hash = await _hash_password(target, body, resources)
     if wanted:
-        if actor.is_admin:
-            admin_changes = bodies.validate(UserAdminUpdate, wanted)
-            await accounts.update_user(session, actor, uid=target.uid, changes=admin_changes)
-        else:
-            own_changes = bodies.validate(UserUpdate, wanted)
-            await accounts.update_self(session, actor, changes=own_changes)
+        await _change_account(session, actor, target=target, wanted=wanted, resources=resources)
     if password_hash is not None:
         user = await credentials.set_password(
             session, actor, user_id=user_id, password_hash=password_hash
@@ -130,6 +130,25 @@ async def update_person(
         await sessions.end_all_sessions(session, actor, user_id=user_id)
     changed = await people.find_person(session, user_id=user_id)
     return people.show(changed, viewer_id=actor.user_id, is_admin=actor.is_admin)
+
+
+async def _change_account(
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    target: User,
+    wanted: dict[str, Any],
+    resources: Resources,
+) -> None:
+    is_proved = await proof.has_proof(resources, actor, password=None)
+    if actor.is_admin:
+        changes = bodies.validate(UserAdminUpdate, wanted)
+        await accounts.update_user(
+            session, actor, uid=target.uid, changes=changes, is_proved=is_proved
+        )
+    else:
+        own_changes = bodies.validate(UserUpdate, wanted)
+        await accounts.update_self(session, actor, changes=own_changes, is_proved=is_proved)
 
 
 def _read_account(
@@ -181,6 +200,7 @@ async def change_password_late(
 
     Raises:
         TokenInvalid: it was ended otherwise, or longer ago, or has done so already.
+        PasswordNeeded: it began too long ago.
     """
     bearer = read_bearer(request)
     purpose = Purpose.COOKIE if bearer is None else Purpose.ACCESS

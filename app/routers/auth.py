@@ -20,11 +20,13 @@ from app.errors import (
     HashingBusy,
     LinkInvalid,
     LoginFailed,
+    PasswordNeeded,
     RefreshTokenInvalid,
     SessionNotFound,
     TokenInvalid,
     TooManyAttempts,
     Unauthenticated,
+    WrongPassword,
 )
 from app.models import SessionKind, User, UserSession, utc_now
 from app.openapi import refusals
@@ -36,18 +38,24 @@ from app.schemas import (
     Login,
     LoginName,
     Password,
+    PasswordProof,
     PasswordReset,
     RefreshRequest,
     SessionPublic,
     Token,
     UserAccount,
 )
-from app.services import credentials, sessions, throttling
+from app.services import credentials, proof, sessions, throttling
 from app.tokens import Purpose
 
 router = Router(prefix="/api/v1/auth", tags=["auth"])
 
 LOGIN_REFUSALS = (LoginFailed, TooManyAttempts, HashingBusy)
+NO_PROOF = PasswordProof()
+END_REFUSALS = (
+    *(Unauthenticated, TokenInvalid),
+    *(PasswordNeeded, WrongPassword, TooManyAttempts, HashingBusy),
+)
 
 
 class PasswordGrant(BaseModel):
@@ -230,19 +238,38 @@ async def list_sessions(
 @router.delete(
     "/sessions/{session_id}",
     status_code=204,
-    responses=refusals(Unauthenticated, TokenInvalid, SessionNotFound),
+    responses=refusals(*END_REFUSALS, SessionNotFound),
 )
 async def delete_session(
-    session_id: str, session: SessionDep, _user: CurrentUser, actor: ActorDep
+    session_id: str,
+    session: SessionDep,
+    resources: ResourcesDep,
+    _user: CurrentUser,
+    actor: ActorDep,
+    body: PasswordProof = NO_PROOF,
 ) -> None:
-    """End one of one's own logins."""
-    await sessions.end_session(session, actor, sid=session_id, now=utc_now())
+    """End one of one's own logins.
+
+    Any but this one takes `current_password`, if this one is older than ten minutes.
+    """
+    is_proved = await proof.has_proof(resources, actor, password=body.current_password)
+    await sessions.end_session(session, actor, sid=session_id, is_proved=is_proved, now=utc_now())
 
 
-@router.delete("/sessions", status_code=204, responses=refusals(Unauthenticated, TokenInvalid))
-async def delete_other_sessions(session: SessionDep, _user: CurrentUser, actor: ActorDep) -> None:
-    """End all of one's logins but this one."""
-    await sessions.end_other_sessions(session, actor, now=utc_now())
+@router.delete("/sessions", status_code=204, responses=refusals(*END_REFUSALS))
+async def delete_other_sessions(
+    session: SessionDep,
+    resources: ResourcesDep,
+    _user: CurrentUser,
+    actor: ActorDep,
+    body: PasswordProof = NO_PROOF,
+) -> None:
+    """End all of one's logins but this one.
+
+    It takes `current_password`, if this one is older than ten minutes.
+    """
+    is_proved = await proof.has_proof(resources, actor, password=body.current_password)
+    await sessions.end_other_sessions(session, actor, is_proved=is_proved, now=utc_now())
 
 
 @router.post(

@@ -21,6 +21,7 @@ from app.errors import (
     InviteRequired,
     LastAdmin,
     LinkInvalid,
+    PasswordNeeded,
     PictureNotFound,
     PictureRefused,
     PicturesBusy,
@@ -49,7 +50,7 @@ from app.schemas import (
     UserPublic,
     UserUpdate,
 )
-from app.services import accounts, credentials, pictures, user_pages
+from app.services import accounts, credentials, pictures, proof, user_pages
 from app.uploads import PictureBody
 
 router = Router(prefix="/api/v1/users", tags=["users"])
@@ -59,6 +60,8 @@ PICTURE_BODY = {
     "required": True,
     "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
 }
+# Where a password may be sent along, and for some of it must be.
+PROOF = (PasswordNeeded, WrongPassword, TooManyAttempts, HashingBusy)
 ADMIN = (*READ, AdminRequired, UserNotFound)
 
 
@@ -123,12 +126,21 @@ async def get_me(viewer: CurrentUser) -> UserAccount:
     return UserAccount.model_validate(viewer)
 
 
-@router.patch("/me", responses=refusals(*READ, UidTaken))
+@router.patch("/me", responses=refusals(*READ, UidTaken, *PROOF))
 async def update_me(
-    body: UserUpdate, session: SessionDep, _viewer: CurrentUser, actor: ActorDep
+    body: UserUpdate,
+    session: SessionDep,
+    resources: ResourcesDep,
+    _viewer: CurrentUser,
+    actor: ActorDep,
 ) -> UserAccount:
-    """Change one's own uid, name or e-mail. Fields left out stay."""
-    return UserAccount.model_validate(await accounts.update_self(session, actor, changes=body))
+    """Change one's own uid, name or e-mail. Fields left out stay.
+
+    Another uid or e-mail takes `current_password`, if the login is older than ten minutes.
+    """
+    is_proved = await proof.has_proof(resources, actor, password=body.current_password)
+    user = await accounts.update_self(session, actor, changes=body, is_proved=is_proved)
+    return UserAccount.model_validate(user)
 
 
 @router.post(
@@ -230,22 +242,40 @@ async def get_user(uid: str, session: SessionDep, viewer: CurrentUser) -> UserAc
     return _visible(await accounts.get_user(session, uid=uid), viewer)
 
 
-@router.patch("/{uid:uid}", responses=refusals(*ADMIN, UidTaken, LastAdmin))
+@router.patch("/{uid:uid}", responses=refusals(*ADMIN, UidTaken, LastAdmin, *PROOF))
 async def update_user(
-    uid: str, body: UserAdminUpdate, session: SessionDep, _viewer: AdminUser, actor: ActorDep
+    uid: str,
+    body: UserAdminUpdate,
+    session: SessionDep,
+    resources: ResourcesDep,
+    _viewer: AdminUser,
+    actor: ActorDep,
 ) -> UserAccount:
-    """Change anybody's account, role or state. For admins."""
-    user = await accounts.update_user(session, actor, uid=uid, changes=body)
+    """Change anybody's account, role or state. For admins.
+
+    Another uid or e-mail of their own takes `current_password`, as in `/me`.
+    """
+    is_proved = await proof.has_proof(resources, actor, password=body.current_password)
+    user = await accounts.update_user(session, actor, uid=uid, changes=body, is_proved=is_proved)
     return UserAccount.model_validate(user)
 
 
-@router.post("/{uid:uid}/reset", status_code=201, responses=refusals(*ADMIN))
+@router.post("/{uid:uid}/reset", status_code=201, responses=refusals(*ADMIN, PasswordNeeded))
 async def create_reset_link(
     uid: str, session: SessionDep, resources: ResourcesDep, _viewer: AdminUser, actor: ActorDep
 ) -> OneTimeLinkPublic:
-    """Make a link with which this person chooses a new password. For admins."""
+    """Make a link with which this person chooses a new password. For admins.
+
+    For themselves only within ten minutes of their login.
+    """
     user = await accounts.get_user(session, uid=uid)
-    link = await credentials.create_reset_link(session, actor, user=user, resources=resources)
+    link = await credentials.create_reset_link(
+        session,
+        actor,
+        user=user,
+        resources=resources,
+        is_proved=await proof.has_proof(resources, actor, password=None),
+    )
     return OneTimeLinkPublic(url=link.url, expires_at=link.expires_at)
 
 

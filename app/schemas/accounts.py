@@ -35,11 +35,15 @@ class UserCreate(WireModel):
 
 
 class UserUpdate(WireModel):
-    """What people change about themselves. Fields left out stay as they are."""
+    """What people change about themselves. Fields left out stay as they are.
+
+    A new uid or e-mail of one's own takes the password too, if the login is older than ten minutes.
+    """
 
     uid: Uid | None = Field(default=None, examples=["ada"])
     name: Name | None = Field(default=None, examples=["Ada Lovelace"])
     email: Email = Field(default=None, examples=["ada@example.org"])
+    current_password: Password | None = Field(default=None, examples=["correct horse battery"])
 
 
 class UserAdminUpdate(UserUpdate):
@@ -56,6 +60,12 @@ class PasswordChange(WireModel):
 
 class PasswordConfirmation(WireModel):
     current_password: Password = Field(examples=["correct horse battery"])
+
+
+class PasswordProof(WireModel):
+    """The password once more, where a login that is not fresh does not do."""
+
+    current_password: Password | None = Field(default=None, examples=["correct horse battery"])
 
 
 class PasswordReset(WireModel):

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import and_, col, or_, select
@@ -23,7 +22,7 @@ from app.models import LinkPurpose, Role, User, utc_now
 from app.principals import Actor
 from app.resources import Resources
 from app.schemas import UserAdminUpdate, UserCreate, UserUpdate, fold
-from app.services import audit, credentials, links, pictures, throttling
+from app.services import audit, credentials, links, pictures, proof, throttling
 from app.services.audit.changes import record_account_changes
 from app.services.cursors import make_cursor, read_cursor
 
@@ -174,39 +173,50 @@ async def list_users(
     return UserPage(users[:limit], make_cursor(users[limit - 1].uid_folded))
 
 
-async def update_self(session: AsyncSession, actor: Actor, *, changes: UserUpdate) -> User:
+async def update_self(
+    session: AsyncSession, actor: Actor, *, changes: UserUpdate, is_proved: bool = False
+) -> User:
     """Change one's own uid, name or e-mail; fields that were not sent stay.
 
     Raises:
         UidTaken: another account has the new uid.
+        PasswordNeeded: uid or e-mail would change, and the password was not given.
     """
     user = await _lock(session, actor.user_id)
-    return await _apply(session, actor, user, changes)
+    return await _apply(session, actor, user, changes, is_proved=is_proved)
 
 
 async def update_user(
-    session: AsyncSession, actor: Actor, *, uid: str, changes: UserAdminUpdate
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    uid: str,
+    changes: UserAdminUpdate,
+    is_proved: bool = False,
 ) -> User:
     """Change anybody's account, role or state, as an admin.
 
     Raises:
         AdminRequired, UserNotFound, UidTaken: as named.
         LastAdmin: nobody would be left to administer the site.
+        PasswordNeeded: it is their own uid or e-mail, and the password was not given.
     """
     actor.require_admin()
     user = await get_user(session, uid=uid)
     if (changes.role or user.role) != Role.ADMIN or changes.is_active is False:
         await _spare_last_admin(session, user.id)
-    return await _apply(session, actor, await _lock(session, user.id), changes)
+    user = await _lock(session, user.id)
+    return await _apply(session, actor, user, changes, is_proved=is_proved)
 
 
-async def _apply(session: AsyncSession, actor: Actor, user: User, changes: UserUpdate) -> User:
-    sent: dict[str, Any] = {
-        name: value
-        for name, value in changes.model_dump(exclude_unset=True).items()
-        # Only the e-mail can be taken away; null for another field says nothing.
-        if value is not None or name == "email"
-    }
+async def _apply(
+    session: AsyncSession, actor: Actor, user: User, changes: UserUpdate, *, is_proved: bool
+) -> User:
+    sent = changes.model_dump(exclude_unset=True, exclude={"current_password"})
+    # Only the e-mail can be taken away; null for another field says nothing.
+    sent = {name: value for name, value in sent.items() if value is not None or name == "email"}
+    proof.protect(actor, user, sent, is_proved=is_proved)
+    was = {name: getattr(user, name) for name in sent}
     if "uid" in sent:
         sent["uid_folded"] = fold(sent["uid"])
     if "name" in sent:
@@ -216,7 +226,6 @@ async def _apply(session: AsyncSession, actor: Actor, user: User, changes: UserU
     if sent.get("is_active") is False:
         # Sessions from before do not come back to life when the account does.
         sent["auth_epoch"] = user.auth_epoch + 1
-    was = {name: getattr(user, name) for name in changes.model_fields_set}
     user.sqlmodel_update({**sent, "updated_at": utc_now()})
     await _flush(session)
     record_account_changes(session, actor, user=user, was=was)

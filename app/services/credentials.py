@@ -14,6 +14,7 @@ from app.errors import (
     FieldsRefused,
     LinkInvalid,
     LoginFailed,
+    PasswordNeeded,
     TooManyAttempts,
     UserNotFound,
     WrongPassword,
@@ -213,15 +214,23 @@ def _set_password(user: User, password_hash: str) -> None:
 
 
 async def create_reset_link(
-    session: AsyncSession, actor: Actor, *, user: User, resources: Resources
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    user: User,
+    resources: Resources,
+    is_proved: bool = False,
 ) -> links.NewLink:
     """Make a link with which a person chooses a new password; nobody else learns it.
 
     Raises:
         AdminRequired: the actor is no admin.
+        PasswordNeeded: it is for themselves, and the password was not given.
         UserNotFound: somebody has just deleted the account.
     """
     actor.require_admin()
+    if user.id == actor.user_id and not is_proved:
+        raise PasswordNeeded
     if await session.get(User, user.id, populate_existing=True, with_for_update=True) is None:
         raise UserNotFound
     audit.record(session, actor, "reset-link-created", subject=user.public_id)

@@ -14,7 +14,13 @@ from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.config import Settings
-from app.errors import LoginFailed, RefreshTokenInvalid, SessionNotFound, UserNotFound
+from app.errors import (
+    LoginFailed,
+    PasswordNeeded,
+    RefreshTokenInvalid,
+    SessionNotFound,
+    UserNotFound,
+)
 from app.models import SessionKind, User, UserSession
 from app.principals import Actor
 from app.schemas import storable
@@ -176,11 +182,14 @@ async def list_sessions(
     return (await session.exec(query)).all()
 
 
-async def end_session(session: AsyncSession, actor: Actor, *, sid: str, now: datetime) -> None:
-    """End one of the actor's own sessions.
+async def end_session(
+    session: AsyncSession, actor: Actor, *, sid: str, now: datetime, is_proved: bool = False
+) -> None:
+    """End one of the actor's own sessions. `is_proved` is what `proof.has_proof` said.
 
     Raises:
         SessionNotFound: there is no such living session, or it is somebody else's.
+        PasswordNeeded: it is not the current one, and the password was not given.
     """
     query = select(UserSession).where(
         UserSession.sid == storable(sid),
@@ -190,8 +199,11 @@ async def end_session(session: AsyncSession, actor: Actor, *, sid: str, now: dat
     user_session = (await session.exec(query.with_for_update())).one_or_none()
     if user_session is None:
         raise SessionNotFound
+    is_current = user_session.id == actor.session_id
+    if not (is_current or is_proved):
+        raise PasswordNeeded
     user_session.revoked_at = now
-    action = "logout" if user_session.id == actor.session_id else "session-ended"
+    action = "logout" if is_current else "session-ended"
     audit.record(session, actor, action, subject=actor.public_id)
 
 
@@ -205,11 +217,19 @@ async def end_replaced(
         audit.record(session, actor, "session-replaced", subject=actor.public_id)
 
 
-async def end_other_sessions(session: AsyncSession, actor: Actor, *, now: datetime) -> int:
+async def end_other_sessions(
+    session: AsyncSession, actor: Actor, *, now: datetime, is_proved: bool = False
+) -> int:
     """End all of the actor's sessions but the current one; return how many had not been ended.
 
     Those that have run out are among them: if the clock is set back, they would live again.
+    `is_proved` is what `proof.has_proof` said.
+
+    Raises:
+        PasswordNeeded: the password was not given.
     """
+    if not is_proved:
+        raise PasswordNeeded
     statement = (
         update(UserSession)
         .where(

@@ -75,7 +75,8 @@ class TestSameAddressForPrograms:
 
 class TestOnward:
     async def test_log_in_when_that_is_missing(self, client: httpx.AsyncClient) -> None:
-        answer = await client.post("/account/sessions/end-others", headers=HTML)
+        form = {"which": "others"}
+        answer = await client.post("/account/sessions/end-others", data=form, headers=HTML)
         links = [attributes.get("href") for _, attributes in read(answer).elements]
         assert answer.status_code == 401
         assert "/login" in links

@@ -78,13 +78,10 @@ def stage_settings(
 
 
 @pytest.fixture
-async def stage(
-    engine: str, stage_settings: Settings, founded: tuple[Path, School]
-) -> AsyncIterator[Stage]:
+async def stage(stage_settings: Settings, founded: tuple[Path, School]) -> AsyncIterator[Stage]:
     async with _run(stage_settings) as app:
-        stage = Stage(app, founded[1])
-        if engine == "postgresql":
-            await restore(stage.resources, stage.school)
+        stage = Stage(app, founded[1].logged_in_now())
+        await restore(stage.resources, stage.school)
         yield stage
 
 

@@ -121,6 +121,8 @@ BODIES: dict[str, Body] = {
     "POST /api/v1/auth/refresh": lambda _, asker: {"json": {"refresh_token": asker.refresh}},
     "POST /api/v1/auth/revoke": lambda _, asker: {"data": {"token": asker.refresh}},
     "POST /api/v1/auth/reset": _link("json", "reset", new_password=NEW_PASSWORD),
+    "DELETE /api/v1/auth/sessions": _json(current_password=PASSWORD),
+    "DELETE /api/v1/auth/sessions/{session_id}": _json(current_password=PASSWORD),
     "POST /api/v1/sections": _json(abbreviation="NEW", name="New One"),
     "PUT /api/v1/users/me/sections/{abbreviation}": _json(year=2026),
     "POST /api/v1/users": _json(**_NEWCOMER),
@@ -142,6 +144,7 @@ BODIES: dict[str, Body] = {
     "POST /account/profile": _form(**_CHANGES),
     "POST /account/password": _form(**_PASSWORDS),
     "POST /account/sessions/end": lambda school, _asker: {"data": {"session": school.owner.sid}},
+    "POST /account/sessions/end-others": _form(which="others"),
     "POST /account/delete": _form(current_password=PASSWORD),
     "POST /account/picture": lambda _school, _asker: {
         "files": {"picture": ("me.png", _picture(), "image/png")}

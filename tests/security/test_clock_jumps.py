@@ -135,7 +135,7 @@ class TestClockWasAhead:
         login = await log_in(app, people, kind, utc_now())
         async with login.resources.database.transaction() as session:
             ahead = utc_now() + YEAR
-            await sessions.end_other_sessions(session, login.actor, now=ahead)
+            await sessions.end_other_sessions(session, login.actor, is_proved=True, now=ahead)
         assert await login.show() == 401
         assert (await login.renew()).status_code == 401
 
@@ -172,7 +172,9 @@ class TestClockWasBehind:
         login = await log_in(app, people, kind, utc_now())
         async with login.resources.database.transaction() as session:
             past = utc_now() - YEAR
-            await sessions.end_session(session, login.actor, sid=login.row.sid, now=past)
+            await sessions.end_session(
+                session, login.actor, sid=login.row.sid, is_proved=True, now=past
+            )
         row = await login.stored()
         assert row.revoked_at is not None
         assert row.revoked_at < row.created_at

@@ -91,7 +91,14 @@ ENDS = [
         lambda school: {"data": {"session": school.owner.sid}},
     ),
     End("end the others", ALL - {"bearer"}, "DELETE", f"{AUTH}/sessions", "bearer"),
-    End("end the others on the page", ALL - {"cookie"}, "POST", "/account/sessions/end-others"),
+    End(
+        "end the others on the page",
+        ALL - {"cookie"},
+        "POST",
+        "/account/sessions/end-others",
+        "cookie",
+        _form(which="others"),
+    ),
     End("log in again", _one("cookie"), "POST", f"{AUTH}/login", "cookie", _json(**LOGIN)),
     End(
         "log in again the old way",

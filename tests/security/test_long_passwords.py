@@ -42,7 +42,9 @@ def send(method: str, path: str, how: str, **body: str) -> Send:
 NEW = {"uid": "bob", "name": "Bob"}
 BOTH = {"current_password": "…", "new_password": "a longer battery horse"}
 NEXT = {"current_password": PASSWORD, "new_password": "…"}
+EVE = {"uid": "eve", "name": "Eve", "email": ""}
 ME = "/api/v1/users/me"
+SESSIONS, END = "/api/v1/auth/sessions", "/account/sessions/end"
 PATHS: dict[str, tuple[int, Send]] = {
     "login": (422, send("POST", "/api/v1/auth/login", "json", uid="ada", password="…")),
     "token": (422, send("POST", "/api/v1/auth/token", "form", username="ada", password="…")),
@@ -63,6 +65,12 @@ PATHS: dict[str, tuple[int, Send]] = {
     "change, new": (422, send("POST", f"{ME}/password", "json", **NEXT)),
     "change page, current": (422, send("POST", "/account/password", "form", **BOTH)),
     "change page, new": (422, send("POST", "/account/password", "form", **NEXT)),
+    "new uid": (422, send("PATCH", ME, "json", uid="eve", current_password="…")),
+    "new uid, page": (422, send("POST", "/account/profile", "form", profile_password="…", **EVE)),
+    "end a login": (422, send("DELETE", f"{SESSIONS}/x", "json", current_password="…")),
+    "end logins": (422, send("DELETE", SESSIONS, "json", current_password="…")),
+    "end a login, page": (422, send("POST", END, "form", session="x", sessions_password="…")),
+    "end logins, page": (422, send("POST", f"{END}-others", "form", sessions_password="…")),
     "old change": (400, send("PUT", "/api/user", "json", password="…")),
     "older change": (400, send("PUT", "/api/users", "json", uid="ada", password="…")),
 }
@@ -112,6 +120,10 @@ async def test_every_path_that_takes_one_is_listed(app: FastAPI) -> None:
         ("post", "/api/v1/users"),
         ("post", "/api/v1/users/me/password"),
         ("delete", "/api/v1/users/me"),
+        ("patch", "/api/v1/users/me"),
+        ("patch", "/api/v1/users/{uid}"),
+        ("delete", "/api/v1/auth/sessions"),
+        ("delete", "/api/v1/auth/sessions/{session_id}"),
     }
 
 

@@ -47,7 +47,7 @@ async def uids(resources: Resources, **options: Any) -> list[str]:
 async def change_self(resources: Resources, actor: Actor, **changes: Any) -> User:
     async with resources.database.transaction() as session:
         sent = UserUpdate.model_validate(changes)
-        return await accounts.update_self(session, actor, changes=sent)
+        return await accounts.update_self(session, actor, changes=sent, is_proved=True)
 
 
 async def change(resources: Resources, who: str, actor: Actor = OPERATOR, **changes: Any) -> User:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from app.errors import LoginFailed, SessionNotFound, UserNotFound
+from app.errors import LoginFailed, PasswordNeeded, SessionNotFound, UserNotFound
 from app.models import Role, SessionKind, User, UserSession
 from app.principals import Actor
 from app.resources import Resources
@@ -217,9 +217,11 @@ class TestList:
 
 
 class TestEndOne:
-    async def end(self, resources: Resources, actor: Actor, sid: str) -> None:
+    async def end(
+        self, resources: Resources, actor: Actor, sid: str, *, is_proved: bool = True
+    ) -> None:
         async with resources.database.transaction() as session:
-            await sessions.end_session(session, actor, sid=sid, now=NOW)
+            await sessions.end_session(session, actor, sid=sid, is_proved=is_proved, now=NOW)
 
     async def test_unknown(self, resources: Resources, ada: User) -> None:
         await open_one(resources, ada)
@@ -235,6 +237,14 @@ class TestEndOne:
             with pytest.raises(SessionNotFound):
                 await self.end(resources, actor, opened.sid)
         assert (await must(resources, opened)).revoked_at is None
+
+    async def test_another_without_the_password(self, resources: Resources, ada: User) -> None:
+        current, other = await open_one(resources, ada), await open_one(resources, ada)
+        with pytest.raises(PasswordNeeded):
+            await self.end(resources, acting(ada, current), other.sid, is_proved=False)
+        assert (await must(resources, other)).revoked_at is None
+        await self.end(resources, acting(ada, current), current.sid, is_proved=False)
+        assert (await must(resources, current)).revoked_at == NOW
 
     async def test_twice(self, resources: Resources, ada: User) -> None:
         opened = await open_one(resources, ada)
@@ -254,7 +264,14 @@ class TestEndOne:
 class TestEndOthers:
     async def end(self, resources: Resources, actor: Actor) -> int:
         async with resources.database.transaction() as session:
-            return await sessions.end_other_sessions(session, actor, now=NOW)
+            return await sessions.end_other_sessions(session, actor, is_proved=True, now=NOW)
+
+    async def test_not_without_the_password(self, resources: Resources, ada: User) -> None:
+        other = await open_one(resources, ada)
+        with pytest.raises(PasswordNeeded):
+            async with resources.database.transaction() as session:
+                await sessions.end_other_sessions(session, acting(ada), now=NOW)
+        assert (await must(resources, other)).revoked_at is None
 
     async def test_spares_the_current_one_and_other_people(
         self, resources: Resources, ada: User

@@ -49,14 +49,16 @@ class TestEnd:
     ) -> None:
         async with resources.database.transaction() as session:
             actor = acting(ada, open_one)
-            await sessions.end_session(session, actor, sid=open_one.sid, now=NOW)
+            await sessions.end_session(session, actor, sid=open_one.sid, is_proved=True, now=NOW)
         assert await traced(resources) == ("logout", ada.public_id, ada.public_id, {})
 
     async def test_of_another_of_ones_own(
         self, resources: Resources, ada: User, open_one: UserSession
     ) -> None:
         async with resources.database.transaction() as session:
-            await sessions.end_session(session, acting(ada), sid=open_one.sid, now=NOW)
+            await sessions.end_session(
+                session, acting(ada), sid=open_one.sid, is_proved=True, now=NOW
+            )
         assert await traced(resources) == ("session-ended", ada.public_id, ada.public_id, {})
 
     async def test_of_the_one_that_a_login_replaces(
@@ -72,7 +74,9 @@ class TestEnd:
         for _ in range(3):
             await store(resources, make_session(ada))
         async with resources.database.transaction() as session:
-            await sessions.end_other_sessions(session, acting(ada, open_one), now=NOW)
+            await sessions.end_other_sessions(
+                session, acting(ada, open_one), is_proved=True, now=NOW
+            )
         expected = ("sessions-ended", ada.public_id, ada.public_id, {"count": "3"})
         assert await traced(resources) == expected
 

@@ -1,9 +1,22 @@
-"""One's own account: profile, password, logins, and leaving."""
+"""One's own account: profile, password, logins, and leaving.
+
+A new user name or e-mail, and the end of other logins, take the password once the present login is
+not fresh (see services/proof.py). The form then comes back with a field for it.
+"""
+
+from collections.abc import Awaitable, Callable
 
 from fastapi import Request, Response
 
-from app.dependencies import ActorDep, CookieSessionDep, PageUser, ResourcesDep
-from app.errors import AppError, FieldsRefused
+from app.dependencies import ActorDep, CookieSessionDep, PageUser, ResourcesDep, SessionDep
+from app.errors import (
+    AppError,
+    FieldsRefused,
+    HashingBusy,
+    PasswordNeeded,
+    TooManyAttempts,
+    WrongPassword,
+)
 from app.forms import Form, FormDep
 from app.models import utc_now
 from app.pictures import MAX_BYTES
@@ -12,10 +25,15 @@ from app.rendering import page, see_other
 from app.resources import Resources
 from app.routers.pages.devices import name_device
 from app.routing import Router
-from app.schemas import PasswordChange, PasswordConfirmation, UserUpdate
-from app.services import accounts, credentials, profiles, sessions
+from app.schemas import PasswordChange, PasswordConfirmation, PasswordProof, UserUpdate
+from app.services import accounts, credentials, profiles, proof, sessions
 
 router = Router(prefix="/account", include_in_schema=False)
+
+# The password has a field of its own in each form of the page.
+_PROFILE_FIELD = "profile_password"
+_SESSIONS_FIELD = "sessions_password"
+_PROOF_REFUSALS = (PasswordNeeded, WrongPassword, TooManyAttempts, HashingBusy)
 
 
 async def show(
@@ -43,6 +61,7 @@ async def show(
         picture=refused.get("picture") or Form(),
         max_picture_bytes=MAX_BYTES,
         visibility=Form({"is_public": "on" if told.is_public else ""}),
+        ending=refused.get("ending"),
         sessions=own,
         devices={item.sid: name_device(item.user_agent) for item in own},
         done=done,
@@ -62,16 +81,17 @@ async def save_profile(
     request: Request, form: FormDep, resources: ResourcesDep, actor: ActorDep, viewer: PageUser
 ) -> Response:
     """Save name, user name and e-mail."""
-    changes, form = form.check(UserUpdate, stored={"uid": viewer.uid})
+    stored = {"uid": viewer.uid, "current_password": ""}
+    changes, form = form.check(UserUpdate, stored=stored, current_password=_PROFILE_FIELD)
     if changes is None:
         return await show(request, resources, actor, viewer, refusal=FieldsRefused(), profile=form)
     try:
+        is_proved = await proof.has_proof(resources, actor, password=changes.current_password)
         async with resources.database.transaction() as session:
-            await accounts.update_self(session, actor, changes=changes)
+            await accounts.update_self(session, actor, changes=changes, is_proved=is_proved)
     except AppError as error:
-        return await show(
-            request, resources, actor, viewer, refusal=error, profile=form.refused(error)
-        )
+        refused = form.refused(error, current_password=_PROFILE_FIELD)
+        return await show(request, resources, actor, viewer, refusal=error, profile=refused)
     return see_other("/account?done=profile")
 
 
@@ -107,6 +127,7 @@ async def change_password(
 
 @router.post("/sessions/end")
 async def end_session(
+    request: Request,
     form: FormDep,
     resources: ResourcesDep,
     actor: ActorDep,
@@ -115,8 +136,18 @@ async def end_session(
 ) -> Response:
     """End one login; the present one is a log-out."""
     sid = form.value("session")
-    async with resources.database.transaction() as session:
-        await sessions.end_session(session, actor, sid=sid, now=utc_now())
+    refused = await _end(
+        request,
+        resources,
+        actor,
+        viewer,
+        form,
+        lambda session, is_proved: sessions.end_session(
+            session, actor, sid=sid, is_proved=is_proved, now=utc_now()
+        ),
+    )
+    if refused is not None:
+        return refused
     if sid == viewer.session.sid:
         cookie.clear()
         return see_other("/")
@@ -125,12 +156,43 @@ async def end_session(
 
 @router.post("/sessions/end-others")
 async def end_other_sessions(
-    resources: ResourcesDep, actor: ActorDep, _viewer: PageUser
+    request: Request, form: FormDep, resources: ResourcesDep, actor: ActorDep, viewer: PageUser
 ) -> Response:
     """End all logins but the present one."""
-    async with resources.database.transaction() as session:
-        await sessions.end_other_sessions(session, actor, now=utc_now())
-    return see_other("/account?done=sessions#sessions")
+    refused = await _end(
+        request,
+        resources,
+        actor,
+        viewer,
+        form,
+        lambda session, is_proved: sessions.end_other_sessions(
+            session, actor, is_proved=is_proved, now=utc_now()
+        ),
+    )
+    return refused or see_other("/account?done=sessions#sessions")
+
+
+async def _end(
+    request: Request,
+    resources: Resources,
+    actor: Actor,
+    viewer: Principal,
+    form: Form,
+    act: Callable[[SessionDep, bool], Awaitable[object]],
+) -> Response | None:
+    """End logins; return the page that asks for the password where that is needed, or wrong."""
+    stored = {"current_password": ""}
+    given, form = form.check(PasswordProof, stored=stored, current_password=_SESSIONS_FIELD)
+    if given is None:
+        return await show(request, resources, actor, viewer, refusal=FieldsRefused(), ending=form)
+    try:
+        is_proved = await proof.has_proof(resources, actor, password=given.current_password)
+        async with resources.database.transaction() as session:
+            await act(session, is_proved)
+    except _PROOF_REFUSALS as error:
+        refused = form.refused(error, current_password=_SESSIONS_FIELD)
+        return await show(request, resources, actor, viewer, refusal=error, ending=refused)
+    return None
 
 
 @router.get("/delete")

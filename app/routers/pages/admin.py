@@ -12,13 +12,13 @@ from app.dependencies import (
     SearchText,
     SessionDep,
 )
-from app.errors import AppError
+from app.errors import AppError, FieldsRefused
 from app.forms import Form, FormDep
 from app.models import User
 from app.rendering import page, see_other
 from app.routing import Router
 from app.schemas import UserAdminUpdate
-from app.services import accounts, credentials
+from app.services import accounts, credentials, proof
 
 router = Router(prefix="/admin", include_in_schema=False)
 PAGE_SIZE = 25
@@ -62,7 +62,12 @@ async def create_invite(
 
 
 def _show_user(
-    request: Request, user: User, *, status: int = 200, form: Form | None = None, done: str = ""
+    request: Request,
+    user: User,
+    *,
+    refusal: AppError | None = None,
+    form: Form | None = None,
+    done: str = "",
 ) -> Response:
     stored = {
         "uid": user.uid,
@@ -72,7 +77,13 @@ def _show_user(
         "is_active": "on" if user.is_active else "",
     }
     return page(
-        request, "admin_user.html", status=status, user=user, form=form or Form(stored), done=done
+        request,
+        "admin_user.html",
+        status=refusal.status if refusal else 200,
+        headers=refusal.headers if refusal else None,
+        user=user,
+        form=form or Form(stored),
+        done=done,
     )
 
 
@@ -87,7 +98,13 @@ async def create_reset_link(
 ) -> Response:
     """Make a reset link and show it, once."""
     user = await accounts.get_user(session, uid=uid)
-    link = await credentials.create_reset_link(session, actor, user=user, resources=resources)
+    link = await credentials.create_reset_link(
+        session,
+        actor,
+        user=user,
+        resources=resources,
+        is_proved=await proof.has_proof(resources, actor, password=None),
+    )
     return page(
         request, "one_time_link.html", purpose="reset", link=link, user=user, is_secret=True
     )
@@ -141,12 +158,16 @@ async def save_user(
         user = await accounts.get_user(session, uid=uid)
     # A box that is not ticked is not sent at all.
     given = {"is_active": form.value("is_active") == "on"}
-    wanted, form = form.check(UserAdminUpdate, given=given, stored={"uid": user.uid})
+    stored = {"uid": user.uid, "current_password": ""}
+    wanted, form = form.check(UserAdminUpdate, given=given, stored=stored)
     if wanted is None:
-        return _show_user(request, user, status=422, form=form)
+        return _show_user(request, user, refusal=FieldsRefused(), form=form)
     try:
+        is_proved = await proof.has_proof(resources, actor, password=wanted.current_password)
         async with resources.database.transaction() as session:
-            changed = await accounts.update_user(session, actor, uid=uid, changes=wanted)
+            changed = await accounts.update_user(
+                session, actor, uid=uid, changes=wanted, is_proved=is_proved
+            )
     except AppError as error:
-        return _show_user(request, user, status=error.status, form=form.refused(error))
+        return _show_user(request, user, refusal=error, form=form.refused(error))
     return see_other(f"/admin/users/{quote(changed.uid)}?done=saved")
