@@ -17,6 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, ClassVar, TypeVar
 
+from app.breaches import BreachedPasswords
 from app.config import Settings
 from app.guessing import is_common, is_guessed_early
 from app.memory import give_back_memory
@@ -44,6 +45,7 @@ _MIN_PERSONAL_PART = 4
 _LOWEST_PRIORITY = 19
 # So long after the last hash the memory of hashes is given back; the next ones take it anew.
 _QUIET_SECONDS = 5.0
+_BREACHED = "That password is known from a breach, and tried early. Choose another."
 _GUESSED = "That password is among the first that are guessed. Choose a rarer one."
 
 
@@ -52,7 +54,13 @@ def normalise(password: str) -> str:
     return unicodedata.normalize("NFC", password)
 
 
-def find_weakness(password: str, *, min_length: int, personal: tuple[str, ...]) -> str | None:
+def find_weakness(
+    password: str,
+    *,
+    min_length: int,
+    personal: tuple[str, ...],
+    breached: BreachedPasswords | None = None,
+) -> str | None:
     """Say in a sentence why a password is refused, or return None.
 
     There are no composition rules. `min_length` is in characters after NFC; `personal` are words
@@ -72,7 +80,9 @@ def find_weakness(password: str, *, min_length: int, personal: tuple[str, ...]) 
         folded_word = fold(word)
         if len(folded_word) >= _MIN_PERSONAL_PART and _mostly(folded, folded_word):
             return "That password is built from your name or this site's. Choose another."
-    return _GUESSED if is_guessed_early(password) else None
+    if is_guessed_early(password):
+        return _GUESSED
+    return _BREACHED if breached is not None and password in breached else None
 
 
 def _is_hashable(password: str) -> bool:
@@ -116,6 +126,8 @@ class PasswordHasher:
     ) -> None:
         self._quiet_seconds, self._when_quiet = quiet_seconds, when_quiet
         self._quiet: asyncio.TimerHandle | None = None
+        path = settings.breached_passwords
+        self._breached = None if path is None else BreachedPasswords(path)
         self._context = CryptContext(
             schemes=["argon2", OldHash],
             # The first login makes it anew.
@@ -145,7 +157,9 @@ class PasswordHasher:
             HashingBusy: too many hashes wait already.
         """
         return await self._run(
-            lambda: find_weakness(password, min_length=min_length, personal=personal)
+            lambda: find_weakness(
+                password, min_length=min_length, personal=personal, breached=self._breached
+            )
         )
 
     async def hash(self, password: str, *, admit: Admit | None = None) -> str:
@@ -185,6 +199,8 @@ class PasswordHasher:
         if self._quiet is not None:
             self._quiet.cancel()
         self._pool.shutdown()
+        if self._breached is not None:
+            self._breached.close()
 
     async def _run(self, work: Callable[[], T], admit: Admit | None = None) -> T:
         await self._turns.wait()

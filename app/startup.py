@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from app.breaches import check_list
 from app.config import ENV_PREFIX, Settings
 from app.db import Database
 from app.keys import KeyRing, new_key
@@ -52,6 +53,7 @@ def prepare(settings: Settings, report: Report) -> None:
     Raises:
         CannotStart: something stands in the way; nothing was changed.
     """
+    check_breached(settings)
     check_instance_dir(settings.instance_dir)
     check_database_file(settings)
     standing = read_standing(settings)
@@ -88,6 +90,13 @@ def check_instance_dir(path: Path) -> None:
         raise CannotStart(
             f"{path} cannot be looked at: {error.strerror}. Set INSTANCE_DIR to another place."
         ) from error
+
+
+def check_breached(settings: Settings) -> None:
+    """Raise CannotStart if there is to be a list of breached passwords that cannot be searched."""
+    reason = check_list(settings.breached_passwords)
+    if reason is not None:
+        raise CannotStart(reason)
 
 
 def check_alone(settings: Settings) -> None:
@@ -211,6 +220,7 @@ async def make_setup_link(settings: Settings) -> str | None:
 
 def check_ready(settings: Settings) -> None:
     """Raise CannotStart unless the instance exists and its database is up to date."""
+    check_breached(settings)
     standing = read_standing(settings)
     check_keys(settings)
     if settings.secret_key is None and not settings.keys_path.exists():

@@ -14,6 +14,7 @@ from app import doctor, migrations
 from app.config import Settings
 from app.doctor import Finding, Verdict, examine, is_safe_sqlite, mask_password
 from app.startup import prepare
+from tests.breached import write_list
 from tests.conftest import make_settings
 from tests.postgres import free_port
 from tests.revisions import REVISIONS
@@ -157,6 +158,19 @@ class TestFiles:
         url = f"postgresql://u@127.0.0.1:{free_port()}/d"
         settings = quiet(tmp_path, secret_key="k7Xq2vN9-bT4wZ_8mJ1sR5yL3cH6pF0d", database_url=url)
         assert list(findings(settings, "Files")) == [str(tmp_path)]
+
+
+class TestBreachedPasswords:
+    def test_one_that_can_be_searched(self, tmp_path: Path) -> None:
+        path = write_list(tmp_path / "list", ["password"])
+        found = findings(quiet(tmp_path, breached_passwords=path), "Files")["BREACHED_PASSWORDS"]
+        assert (found.value, found.verdict, found.advice) == (str(path), Verdict.FINE, "")
+
+    def test_one_that_cannot(self, tmp_path: Path) -> None:
+        path = tmp_path / "list"
+        found = findings(quiet(tmp_path, breached_passwords=path), "Files")["BREACHED_PASSWORDS"]
+        assert (found.value, found.verdict) == (str(path), Verdict.BAD)
+        assert found.advice.endswith("cannot be read: No such file or directory.")
 
 
 class TestSettings:

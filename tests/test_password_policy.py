@@ -1,12 +1,18 @@
 """Which passwords are too weak, and what the person reads."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+from app.breaches import BreachedPasswords
 from app.passwords import find_weakness
+from tests.breached import BREACHED, write_list
 
 SHORT = "Use at least 12 characters. A few words in a row make a good password."
 LONG = "Use at most 1,024 bytes."
 COMMON = "That password is among the first that are guessed. Choose a rarer one."
+KNOWN = "That password is known from a breach, and tried early. Choose another."
 PERSONAL = "That password is built from your name or this site's. Choose another."
 
 
@@ -122,3 +128,31 @@ class TestPersonal:
 
     def test_nothing_known_about_the_person(self) -> None:
         assert judge("lovelace-of-1815") is None
+
+
+class TestBreached:
+    @pytest.fixture
+    def breached(self, tmp_path: Path) -> Iterator[BreachedPasswords]:
+        path = write_list(tmp_path / "list", [BREACHED, "caf\u00e9 nocturne bleu", "ingodwetrust"])
+        found = BreachedPasswords(path)
+        yield found
+        found.close()
+
+    @pytest.mark.parametrize(
+        ("password", "verdict"),
+        [
+            (BREACHED, KNOWN),
+            ("cafe\u0301 nocturne bleu", KNOWN),
+            (BREACHED.upper(), None),
+            (f"{BREACHED}!", None),
+            ("ingodwetrust", COMMON),
+        ],
+    )
+    def test_is_refused(
+        self, breached: BreachedPasswords, password: str, verdict: str | None
+    ) -> None:
+        found = find_weakness(password, min_length=12, personal=(), breached=breached)
+        assert found == verdict
+
+    def test_is_not_known_without_the_list(self) -> None:
+        assert judge(BREACHED) is None

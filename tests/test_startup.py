@@ -23,6 +23,7 @@ from app.startup import (
     make_instance_dir,
     prepare,
 )
+from tests.breached import write_list
 from tests.conftest import make_settings
 from tests.databases import copy_instance
 from tests.postgres import free_port
@@ -353,6 +354,23 @@ class TestFirstAndSecondStart:
         prepare(ready, lines.append)
         assert lines == [f"Made a key ring in {ready.keys_path}."]
         assert KeyRing.read(ready.keys_path).current != old
+
+
+class TestBreachedPasswords:
+    @pytest.mark.parametrize("attempt", [prepare, check_ready])
+    def test_a_list_that_is_none(
+        self, ready: Settings, tmp_path: Path, attempt: Callable[..., object]
+    ) -> None:
+        path = tmp_path / "list"
+        path.write_text("password\n")
+        changed = ready.model_copy(update={"breached_passwords": path})
+        assert refusal(changed, tmp_path, attempt) == (
+            f"BREACHED_PASSWORDS: {path} is not a list of SHA-1 hashes, HASH:COUNT in each line."
+        )
+
+    def test_a_good_one(self, ready: Settings, tmp_path: Path) -> None:
+        path = write_list(tmp_path / "list", ["password"])
+        check_ready(ready.model_copy(update={"breached_passwords": path}))
 
 
 class TestCheckReady:

@@ -1,5 +1,6 @@
 """Accounts and logins: keys, who may sign up, how long a login lives, what a hash costs."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
@@ -38,6 +39,11 @@ class LoginSettings(BaseModel):
         48, ge=1, le=336, description="Life of set-up, reset and invitation links."
     )
     password_min_length: int = Field(12, ge=8, le=64, description="Shortest password accepted.")
+    breached_passwords: Path | None = Field(
+        None,
+        description="A file of passwords known from breaches, which are refused: `SHA-1:COUNT` "
+        "in each line, ordered by hash, as the downloader of Have I Been Pwned writes it.",
+    )
     argon2_memory_kib: int = Field(19456, ge=8, description="Memory of one password hash, in KiB.")
     argon2_time: int = Field(2, ge=1, le=20, description="Passes of one password hash.")
     hash_threads: int = Field(

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.breaches import check_list
 from app.config import Settings, unknown_settings
 from app.doctor.asking import NO_ANSWER, ask
 from app.doctor.findings import Finding, Verdict
@@ -89,6 +90,15 @@ def _files(settings: Settings) -> Iterator[Finding]:
         paths.append(settings.sqlite_path)
     for path in paths:
         yield _file(path)
+    if settings.breached_passwords is not None:
+        reason = check_list(settings.breached_passwords)
+        yield Finding(
+            "Files",
+            "BREACHED_PASSWORDS",
+            str(settings.breached_passwords),
+            Verdict.BAD if reason else Verdict.FINE,
+            reason or "",
+        )
 
 
 def _file(path: Path) -> Finding:

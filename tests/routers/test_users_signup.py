@@ -1,6 +1,7 @@
 """`POST /users` and invitations: who may make an account, and what an account may be called."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,6 +10,7 @@ import pytest
 
 from app.models import Role
 from app.resources import Resources
+from tests.breached import BREACHED, write_list
 from tests.people import PASSWORD, People
 from tests.wire import LOGIN, ONE_ENGINE, read_users
 
@@ -29,6 +31,22 @@ async def invite(people: People) -> str:
     assert answer.status_code == 201, answer.text
     url: str = answer.json()["url"]
     return parse_qs(urlsplit(url).query)["invite"][0]
+
+
+class TestBreached:
+    @pytest.fixture
+    def settings_changes(self, tmp_path: Path) -> dict[str, Any]:
+        return {"breached_passwords": write_list(tmp_path / "list", [BREACHED])}
+
+    @ONE_ENGINE
+    async def test_is_refused(self, client: httpx.AsyncClient, resources: Resources) -> None:
+        answer = await client.post(USERS, json={**NEW, "password": BREACHED})
+        assert answer.status_code == 422
+        (error,) = answer.json()["errors"]
+        assert (error["pointer"], error["code"]) == ("/password", "weak_password")
+        assert "known from a breach" in error["message"]
+        assert not await read_users(resources)
+        assert (await client.post(USERS, json=NEW)).status_code == 201
 
 
 class TestUnfit:

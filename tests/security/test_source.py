@@ -24,7 +24,8 @@ CRYPTOGRAPHY = {"hashlib", "hmac", "secrets", "jose", "passlib", "argon2", "bcry
 CIPHERS = {"cryptography", "Crypto", "Cryptodome", "nacl", "rsa", "ecdsa", "pyaes"}
 STATEMENT = re.compile(r"(SELECT|INSERT|UPDATE|DELETE|PRAGMA|LOCK|CREATE|ALTER|DROP|SET|WITH)\b")
 # SHA-256 where it matters; BLAKE2 tells two files or pages apart.
-HASHES = {"sha256", "pbkdf2_hmac", "scrypt", "blake2b"}
+# SHA-1 only finds a password in a public list, whose form that is.
+HASHES = {"sha256", "pbkdf2_hmac", "scrypt", "blake2b", "sha1"}
 # Random names with fewer than 128 bits: to tell things apart, none opens anything.
 NAMES = {
     ("app/devices.py", "12"),  # a browser's mark, signed with the rest
