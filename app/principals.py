@@ -158,7 +158,10 @@ class Principals:
         if known is not None and known.row == row:
             return known
         principal = _from_row(row, claims, carrier)
-        is_of_its_kind = principal.session.kind in {carrier, SessionKind.EITHER}
+        # An access token is good for a cookie's login too: the token page shows one. A cookie is
+        # good for no login that began without one.
+        has_cookie = principal.session.kind is not SessionKind.BEARER
+        is_of_its_kind = has_cookie or carrier is SessionKind.BEARER
         if principal.public_id != claims.sub or not is_of_its_kind:
             raise TokenInvalid
         return Known(principal, row, None)

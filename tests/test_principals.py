@@ -101,10 +101,7 @@ class TestRefused:
         with pytest.raises(TokenInvalid):
             await login.load(login.token(BEARER), COOKIE)
 
-    async def test_session_of_another_kind(self, login: Login) -> None:
-        """A good access token that names a cookie session, or the other way round."""
-        with pytest.raises(TokenInvalid):
-            await login.load(login.token(BEARER), BEARER)
+    async def test_cookie_of_a_login_by_token(self, login: Login) -> None:
         await login.set(login.session, kind=BEARER)
         with pytest.raises(TokenInvalid):
             await login.load(login.token(COOKIE), COOKIE)
@@ -155,6 +152,10 @@ class TestLoaded:
         found = await login.load(login.token(BEARER), BEARER)
         assert (found.carrier, found.claims.sid) == (BEARER, login.session.sid)
         assert found.claims.exp == NOW + timedelta(days=90)
+
+    async def test_access_token_of_a_login_by_cookie(self, login: Login) -> None:
+        found = await login.load(login.token(BEARER), BEARER)
+        assert (found.carrier, found.session.kind) == (BEARER, COOKIE)
 
     async def test_changes_hold_at_once(self, login: Login) -> None:
         assert not (await login.load()).is_admin

@@ -43,9 +43,13 @@ class Site(RunningServer):
         answer = httpx.post(f"{self.url}/api/v1/users", json=body)
         assert answer.status_code == 201, answer.text
 
-    def get(self, path: str, cookies: dict[str, str] | None = None) -> httpx.Response:
+    def get(
+        self, path: str, cookies: dict[str, str] | None = None, *, token: str | None = None
+    ) -> httpx.Response:
         """Ask for a page from outside the browser."""
         headers = {"Accept": "text/html,*/*;q=0.5"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
         return httpx.get(f"{self.url}{path}", cookies=cookies, headers=headers)
 
     def log_in(self, uid: str, password: str = PASSWORD) -> httpx.Response:

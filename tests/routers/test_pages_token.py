@@ -1,5 +1,6 @@
 """The token page: what it shows of whose token, what it keeps back, and when it shows nothing."""
 
+import hmac
 import re
 from datetime import timedelta
 
@@ -10,9 +11,10 @@ from fastapi import FastAPI
 from app.models import Role, utc_now
 from app.resources import Resources
 from app.routers.pages.claims import WORDS
+from app.tokens import Purpose, b64encode
 from tests.markup import Markup, read
 from tests.people import PASSWORD, People
-from tests.wire import COOKIE, change_session, current_sid, visitor
+from tests.wire import COOKIE, change_session, current_sid, replay, replay_bearer, visitor
 
 METHODS = pytest.mark.parametrize("method", ["GET", "POST"])
 
@@ -35,6 +37,12 @@ async def log_in_from(people: People, **headers: str) -> httpx.AsyncClient:
     client.cookies.clear()
     client.headers["Cookie"] = cookie
     return client
+
+
+def sign_again(resources: Resources, text: str) -> str:
+    """Return the signature that belongs to the first two parts of a token."""
+    signed = text.rpartition(".")[0].encode()
+    return b64encode(hmac.digest(resources.codec.ring.current.secret, signed, "sha256"))
 
 
 class TestNothingToShow:
@@ -98,20 +106,99 @@ class TestNothingToShow:
         assert "Your browser sent no token" in read(answer).text
 
 
-class TestOwnToken:
-    async def test_the_signature_is_masked(self, people: People) -> None:
+def shows_nothing_of_the_cookie(answer: httpx.Response, cookie: str) -> bool:
+    """Whether neither the payload nor the beginning of the signature is anywhere in a page."""
+    _, payload, signature = cookie.split(".")
+    return payload not in answer.text and signature[:6] not in answer.text
+
+
+class TestTheCookie:
+    """Scripts cannot read it, and a page that shows it would hand it to them."""
+
+    @METHODS
+    async def test_is_not_shown(self, people: People, method: str) -> None:
         ada = await people.create_and_log_in("ada")
-        header, payload, signature = ada.cookies[COOKIE].split(".")
+        answer = await ada.request(method, "/token")
+        assert "token-text" in read(answer).ids
+        assert shows_nothing_of_the_cookie(answer, ada.cookies[COOKIE])
+
+    @METHODS
+    async def test_is_not_shown_when_its_login_has_ended(
+        self, people: People, app: FastAPI, method: str
+    ) -> None:
+        ada = await people.create_and_log_in("ada")
+        cookie = ada.cookies[COOKIE]
+        await ada.post("/logout")
+        async with visitor(app, headers={"Cookie": f"{COOKIE}={cookie}"}) as stranger:
+            answer = await stranger.request(method, "/token")
+        assert "token-text" not in read(answer).ids
+        assert shows_nothing_of_the_cookie(answer, cookie)
+
+    async def test_is_not_shown_beside_a_header(self, people: People) -> None:
+        ada = await people.create_and_log_in("ada")
+        ada.headers["Authorization"] = (await people.bearer("ada")).headers["Authorization"]
+        answer = await ada.post("/token")
+        assert f"Bearer {read(answer).text_by_id['token-text']}" == ada.headers["Authorization"]
+        assert shows_nothing_of_the_cookie(answer, ada.cookies[COOKIE])
+
+    async def test_is_described(self, people: People) -> None:
+        ada = await people.create_and_log_in("ada")
+        text = read(await ada.get("/token")).text.partition("How it travels")[2]
+        assert "its aud is portfolio:cookie" in text
+        assert "expires in 7 days" in text
+
+
+class TestTheTokenInItsPlace:
+    async def test_is_no_cookie(self, people: People, app: FastAPI) -> None:
+        ada = await people.create_and_log_in("ada")
+        token = read(await ada.post("/token")).text_by_id["token-text"]
+        assert (await replay(app, token)).status_code == 401
+
+    @pytest.mark.parametrize("settings_changes", [{"access_token_minutes": 5}], ids=["five"])
+    async def test_lives_as_long_as_access_tokens_do(
+        self, people: People, resources: Resources
+    ) -> None:
+        ada = await people.create_and_log_in("ada")
+        token = read(await ada.post("/token")).text_by_id["token-text"]
+        claims = resources.codec.verify(token, Purpose.ACCESS, now=utc_now())
+        assert claims.exp - claims.iat == timedelta(minutes=5)
+
+    async def test_does_not_outlive_its_login(self, people: People, resources: Resources) -> None:
+        ada = await people.create_and_log_in("ada")
+        ends = utc_now().replace(microsecond=0) + timedelta(minutes=3)
+        await change_session(resources, await current_sid(ada), ends_at=ends)
+        token = read(await ada.post("/token")).text_by_id["token-text"]
+        assert resources.codec.verify(token, Purpose.ACCESS, now=utc_now()).exp == ends
+
+    async def test_is_of_the_same_login_and_ends_with_it(
+        self, people: People, app: FastAPI
+    ) -> None:
+        ada = await people.create_and_log_in("ada")
+        token = read(await ada.post("/token")).text_by_id["token-text"]
+        answer = await replay_bearer(app, token)
+        assert answer.json()["session"]["id"] == await current_sid(ada)
+        await ada.post("/logout")
+        assert (await replay_bearer(app, token)).status_code == 401
+
+
+class TestOwnToken:
+    async def test_the_signature_is_masked(self, people: People, resources: Resources) -> None:
+        ada = await people.create_and_log_in("ada")
         answer = await ada.get("/token")
         shown = read(answer).text_by_id["token-text"]
-        assert shown == f"{header}.{payload}.{signature[:6]}{'·' * 37}"
+        assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]{6}·{37}", shown)
+        signature = sign_again(resources, shown)
+        assert signature[:6] == shown.rpartition(".")[2][:6]
         assert signature[:7] not in answer.text
         assert answer.headers["cache-control"] == "no-store"
 
-    async def test_the_whole_token_only_on_request(self, people: People) -> None:
+    async def test_the_whole_token_only_on_request(
+        self, people: People, resources: Resources
+    ) -> None:
         ada = await people.create_and_log_in("ada")
         answer = await ada.post("/token")
-        assert read(answer).text_by_id["token-text"] == ada.cookies[COOKIE]
+        shown = read(answer).text_by_id["token-text"]
+        assert shown.rpartition(".")[2] == sign_again(resources, shown)
         assert answer.headers["cache-control"] == "no-store"
 
     async def test_another_site_cannot_ask_for_it(self, people: People) -> None:
@@ -119,7 +206,7 @@ class TestOwnToken:
         headers = {"Origin": "http://localhost:4100", "Sec-Fetch-Site": "same-site"}
         answer = await ada.post("/token", headers=headers)
         assert answer.status_code == 403
-        assert ada.cookies[COOKIE].rpartition(".")[2] not in answer.text
+        assert "token-text" not in answer.text
 
     async def test_every_name_is_explained(self, people: People) -> None:
         ada = await people.create_and_log_in("ada")
@@ -128,7 +215,7 @@ class TestOwnToken:
             word = next(word for word in WORDS if word.name == name)
             assert f"{name} {word.title}" in page.text
             assert f"{word.meaning} {word.why}" in page.text
-        assert "portfolio:cookie" in page.text
+        assert "portfolio:access" in page.text
         assert await current_sid(ada) in page.text
 
     async def test_times_are_dates_with_a_countdown(self, people: People) -> None:
@@ -138,7 +225,7 @@ class TestOwnToken:
         assert sum("data-countdown" in time for time in times) == 3
         assert sum("data-exact" in time for time in times) == 3
         assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:]{8}Z", time["datetime"]) for time in times)
-        assert "in 7 days" in page.text
+        assert "in 15 minutes" in page.text
 
     async def test_nothing_personal_is_in_it(self, people: People) -> None:
         await people.create("ada", name="Ada Lovelace", role=Role.ADMIN)
@@ -176,7 +263,7 @@ class TestHowItTravels:
     async def test_a_cookie_of_this_site(self, people: People) -> None:
         ada = await people.create_and_log_in("ada")
         page = read(await ada.get("/token"))
-        assert "the cookie portfolio_session" in page.text
+        assert "this page, for the login of the cookie portfolio_session" in page.text
         assert "one cookie of ours: portfolio_session" in page.text
         assert attributes_shown(page) == ["HttpOnly", "SameSite=Lax"]
 

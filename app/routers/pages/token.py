@@ -1,8 +1,13 @@
-"""The token page: the anatomy of the visitor's own JWT, and a box to take any other apart."""
+"""The token page: the anatomy of a JWT of the visitor's login, and a box to take any other apart.
+
+The cookie's own is never in a page: scripts cannot read it, and neither can whoever looks at the
+screen. For a login by cookie an access token is made here instead; see docs/decisions/0008.
+"""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from fastapi import Request, Response
 
@@ -10,7 +15,7 @@ from app.cookies import COOKIE_NAME, SECURE_COOKIE_NAME, CookieProfile, read_coo
 from app.dependencies import OptionalUser, ResourcesDep, find_principal
 from app.errors import CredentialsDisagree, TokenInvalid
 from app.incoming import read_bearer, read_session_cookie
-from app.models import SessionKind
+from app.models import SessionKind, utc_now
 from app.principals import Principal, SessionRow
 from app.rendering import page
 from app.resources import Resources
@@ -24,15 +29,19 @@ SHOWN_OF_SIGNATURE = 6
 
 @dataclass(frozen=True, slots=True)
 class TokenView:
-    """A token of ours taken apart. Without a session, its login has ended."""
+    """A token of ours taken apart. Without a session, its login has ended.
 
-    parts: dict[str, str]
+    Of a cookie whose login has ended there are no parts: it is explained, and not shown.
+    """
+
+    parts: dict[str, str] | None
     is_masked: bool
     header: Sequence[Row]
     claims: Sequence[Row]
     carrier: SessionKind
     session: SessionRow | None
     cookie_name: str
+    cookie_ends_at: datetime | None
     attributes: Sequence[tuple[str, str]]
 
 
@@ -65,21 +74,39 @@ def _take_apart(
     purpose = Purpose.COOKIE if carrier is SessionKind.COOKIE else Purpose.ACCESS
     if resources.codec.inspect(text, purpose) is None:
         raise TokenInvalid
+    is_cookie = carrier is SessionKind.COOKIE
+    if is_cookie and viewer is not None:
+        text = _make_another(resources, viewer)
     header, payload, signature = text.split(".")
     hidden = "·" * (len(signature) - SHOWN_OF_SIGNATURE)
     shown = signature[:SHOWN_OF_SIGNATURE] + hidden if is_masked else signature
+    parts = {"header": header, "payload": payload, "signature": shown}
     # Only the session remembers how its cookie was set; the browser does not say.
     profile = viewer.session.cookie_profile if viewer is not None else ""
     attributes = CookieProfile(profile).attributes.split("; ") if profile else []
     return TokenView(
-        parts={"header": header, "payload": payload, "signature": shown},
+        parts=None if is_cookie and viewer is None else parts,
         is_masked=is_masked,
         header=list(explain("header", json.loads(b64decode(header)))),
         claims=list(explain("payload", json.loads(b64decode(payload)))),
         carrier=carrier,
         session=viewer.session if viewer is not None else None,
         cookie_name=CookieProfile(profile).name_on_wire if profile else "",
+        cookie_ends_at=viewer.claims.exp if is_cookie and viewer is not None else None,
         attributes=[(name, COOKIE_ATTRIBUTES[name]) for name in attributes],
+    )
+
+
+def _make_another(resources: Resources, viewer: Principal) -> str:
+    """Return an access token of the login that a cookie stands for, as short-lived as any."""
+    now = utc_now()
+    life = timedelta(minutes=resources.settings.access_token_minutes)
+    return resources.codec.issue(
+        Purpose.ACCESS,
+        sub=viewer.public_id,
+        sid=viewer.session.sid,
+        now=now,
+        expires_at=min(now + life, viewer.session.ends_at),
     )
 
 
