@@ -1,7 +1,7 @@
 """Listed words: the commonest passwords, names, and what is frequent in texts and films.
 
 The list has one word in a line with its place among those of its kind, in the order of the words,
-and is searched as it lies in the file: as objects it would take ten times the memory.
+and is searched as it lies in the file: as objects it would take several times the memory.
 """
 
 import re
