@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app.breaches import check_list
-from app.config import ENV_PREFIX, Settings
+from app.config import Settings
 from app.db import Database
 from app.keys import KeyRing, new_key
 from app.locks import beside_a_server, is_served
@@ -32,11 +32,7 @@ def explain(error: ValidationError) -> str:
     """Say in sentences what is wrong with the settings. Values are left out: they may be secret."""
     sentences = []
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
-        name = (
-            str(problem["loc"][-1]).removeprefix(ENV_PREFIX.lower()).upper()
-            if problem["loc"]
-            else ""
-        )
+        name = str(problem["loc"][-1]).upper() if problem["loc"] else ""
         message = problem["msg"].removeprefix("Value error, ")
         sentence = message if not name or name in message else f"{name}: {message}"
         sentences.append(sentence if sentence.endswith((".", '"')) else f"{sentence}.")

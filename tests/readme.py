@@ -20,6 +20,8 @@ from tests.documents import ROOT
 _ENV_HEAD = """\
 # Copy this file to `.env`, take the `#` away before a setting and give it your value.
 # The server and the commands read `.env` in the folder they are started in; the environment wins.
+# A value with a blank before a `#`, or with blanks at its ends, stands in 'single' or "double"
+# quotes. `${NAME}` is filled in, but not in single quotes. A line that cannot be read is refused.
 # Written by `python -m tests.readme`; what stands after each `=` is the default.
 """
 

@@ -1,25 +1,25 @@
 """Every knob, once: typed, described, checked. The one reader of the environment.
 
 A setting `port` is read from `PORTFOLIO_PORT` or `PORT` (the first wins), from the process
-environment or from a file `.env` in the current folder. The table in README.md is made from here.
-The modules beside this one hold the settings by subject; here is what concerns all of them.
+environment or from a file `.env` in the current folder (sources.py). The table in README.md is made
+from here. The other modules beside this one hold the settings by subject; here is what concerns all
+of them.
 Production refuses what is not safe; the message says which setting and what to do.
 """
 
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-from pydantic import AliasChoices, AliasGenerator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import ConfigDict, model_validator
 
 from app.config.features import FeatureSettings
 from app.config.limits import LimitSettings
 from app.config.logins import WEAK_SECRETS, LoginSettings
 from app.config.place import PlaceSettings
+from app.config.sources import ENV_FILE, ENV_PREFIX, read_env_file, read_values
 from app.hosts import is_anybody
 from app.patterns import find_plain_http
 
@@ -32,9 +32,6 @@ __all__ = [
     "unknown_settings",
 ]
 
-ENV_PREFIX = "PORTFOLIO_"
-ENV_FILE = ".env"
-
 PACKAGE_DIR = Path(__file__).parents[1]
 _BUNDLED = PACKAGE_DIR / "bundled"
 # In a source tree templates, static and alembic stand beside `app`; a wheel carries them inside.
@@ -46,22 +43,24 @@ class UnsafeSettings(ValueError):
 
 
 # pydantic puts the fields of the last of them first.
-class Settings(BaseSettings, FeatureSettings, LimitSettings, LoginSettings, PlaceSettings):
-    """All settings. `Settings()` reads the environment; keyword arguments override it."""
+class Settings(FeatureSettings, LimitSettings, LoginSettings, PlaceSettings):
+    """All settings. `Settings()` reads the environment; keyword arguments override it.
 
-    model_config = SettingsConfigDict(
-        env_file=ENV_FILE,
-        # `SIGNUP=` in a compose file or a shell means: not set.
-        env_ignore_empty=True,
-        extra="ignore",
+    `_env_file` names another file than `.env`, or says None.
+    """
+
+    model_config = ConfigDict(
         frozen=True,
         # A traceback would show it, secrets included.
         hide_input_in_errors=True,
-        populate_by_name=True,
-        alias_generator=AliasGenerator(
-            validation_alias=lambda name: AliasChoices(ENV_PREFIX.lower() + name, name)
-        ),
+        validate_default=True,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, given: dict[str, Any]) -> dict[str, Any]:
+        env_file = given.get("_env_file", ENV_FILE)
+        return {**read_values(cls.model_fields, env_file), **given}
 
     @model_validator(mode="after")
     def _refuse_unsafe_production(self) -> Self:
@@ -143,7 +142,7 @@ class Settings(BaseSettings, FeatureSettings, LimitSettings, LoginSettings, Plac
 def unknown_settings() -> list[str]:
     """Names with our prefix, in the environment or `.env`, that no setting has."""
     known = {ENV_PREFIX + name.upper() for name in Settings.model_fields}
-    present = {*os.environ, *dotenv_values(ENV_FILE)}
+    present = {*os.environ, *read_env_file(ENV_FILE)}
     return sorted(
         name
         for name in present

@@ -2,17 +2,16 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, field_validator
-from pydantic_settings import NoDecode
 
 from app.hosts import ANYBODY, read_origin, read_proxies
 from app.patterns import check_entries
 
 _DATABASE_URL = re.compile(r"postgres(?:ql)?://.+|sqlite:///[^:?][^?]*")
 
-CommaList = Annotated[tuple[str, ...], NoDecode]
+CommaList = tuple[str, ...]
 
 
 class PlaceSettings(BaseModel):
