@@ -23,6 +23,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app import postgres
 from app.config import Settings
 from app.engines import PRAGMAS, make_engine
 from app.exact import ExactReader, Version
@@ -182,7 +183,7 @@ class Database:
         """Open a connection to PostgreSQL for lookups alone."""
         _, options = self._writer.dialect.create_connect_args(self._writer.url)
         own = {key: value for key, value in options.items() if not key.startswith("prepared_")}
-        return await asyncpg.connect(
+        return await postgres.connect(
             **own,
             timeout=TIMEOUT_SECONDS,
             server_settings={"default_transaction_read_only": "on"},

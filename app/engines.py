@@ -10,6 +10,7 @@ from sqlalchemy import URL, event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import PoolResetState
 
+from app import postgres
 from app.config import Settings
 from app.driver import connecting
 
@@ -31,10 +32,7 @@ def async_url(settings: Settings) -> URL:
     if settings.sqlite_path is not None:
         # Not written as text: a folder's name may hold what means something in an address.
         return URL.create("sqlite+aiosqlite", database=str(settings.sqlite_path))
-    url = make_url(settings.database_url).set(drivername="postgresql+asyncpg")
-    # `sslmode` is libpq's name, which hosting services write; the driver's takes the same values.
-    query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}
-    return url.set(query=query)
+    return make_url(settings.database_url).set(drivername="postgresql+asyncpg")
 
 
 def make_engine(
@@ -56,6 +54,9 @@ def make_engine(
 
     if settings.sqlite_path is not None:
         options["async_creator"] = connecting(settings.sqlite_path)
+    else:
+        # Not `async_creator`, which is told nothing of the address.
+        options["connect_args"] = {"async_creator_fn": postgres.connect}
     # A failing statement is logged; its values (hashes, addresses) are nobody's business there.
     engine = create_async_engine(async_url(settings), hide_parameters=True, **options)
     if settings.sqlite_path is not None:

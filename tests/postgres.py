@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 SUPERUSER = "portfolio"
@@ -39,8 +40,29 @@ def unprivileged_user() -> str | None:
     return "postgres" if "postgres" in names else "nobody"
 
 
+@dataclass(frozen=True)
+class Guard:
+    """Certificates of a server that lets nobody in without one of theirs. The key is its own."""
+
+    cert: Path
+    key: Path
+    authority: Path
+
+    def post(self, files: Path, user: str | None) -> str:
+        """Put them into a cluster's folder; return the options that make the server use them."""
+        for name, source in (("cert", self.cert), ("key", self.key), ("ca", self.authority)):
+            place = files / f"guard.{name}"
+            shutil.copy(source, place)
+            place.chmod(0o600)
+            if user is not None:
+                shutil.chown(place, user)
+        (files / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 cert\n")
+        names = ("cert_file=guard.cert", "key_file=guard.key", "ca_file=guard.ca")
+        return "-c ssl=on " + " ".join(f"-c ssl_{name}" for name in names)
+
+
 @contextmanager
-def cluster(binaries: Path) -> Iterator[str]:
+def cluster(binaries: Path, *, guard: Guard | None = None) -> Iterator[str]:
     """Start a cluster, yield the address of its server without a database name, and remove it."""
     folder = Path(tempfile.mkdtemp(prefix="portfolio-pg-"))
     user = unprivileged_user()
@@ -57,7 +79,8 @@ def cluster(binaries: Path) -> Iterator[str]:
         run("initdb", "-D", str(files), "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--no-sync")
         # The tests' data may be lost; their time may not.
         unsafe = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
-        options = f"-h 127.0.0.1 -p {port} -k {folder} -c max_connections=60 {unsafe}"
+        guarded = guard.post(files, user) if guard is not None else ""
+        options = f"-h 127.0.0.1 -p {port} -k {folder} -c max_connections=60 {unsafe} {guarded}"
         run("pg_ctl", "-D", str(files), "-l", str(folder / "log"), "-o", options, "-w", "start")
         try:
             yield f"postgresql://{SUPERUSER}@127.0.0.1:{port}"

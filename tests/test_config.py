@@ -205,6 +205,60 @@ class TestPublicURL:
         assert Settings(port=1234).base_url == "http://localhost:1234"
 
 
+class TestUnverifiedDatabase:
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "postgresql://u@db.school.org/d",
+            "postgres://u:p@db/d?sslmode=require",
+            "postgresql://u@db/d?ssl=require",
+            "postgresql://u@db/d?sslmode=prefer&sslrootcert=/ca.crt",
+            "postgresql://u@192.0.2.7:5433/d?sslmode=disable",
+            "postgresql://u@db/d?sslmode=verify-full&ssl=prefer",
+            "postgresql://u@localhost.school.org/d",
+            "postgresql:///d?host=db.school.org",
+            "postgresql:///d?host=127.0.0.1:5432&host=db.school.org:5432",
+            "postgresql://u@[2001:db8::7]/d",
+            "postgresql:///d?service=elsewhere",
+        ],
+    )
+    def test_is_refused_in_production(self, url: str) -> None:
+        assert refusal(**PRODUCTION, database_url=url) == (
+            "DATABASE_URL must verify PostgreSQL's certificate in production: add "
+            "?sslmode=verify-full to it. On a closed network set ALLOW_UNVERIFIED_DATABASE=true."
+        )
+        allowed = make(**PRODUCTION, database_url=url, allow_unverified_database=True)
+        assert allowed.database_url == url
+        assert make(database_url=url).database_url == url
+
+    @pytest.mark.parametrize(("name", "value"), [("PGHOST", "db"), ("PGSERVICE", "elsewhere")])
+    def test_that_the_environment_names(
+        self, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    ) -> None:
+        monkeypatch.setenv(name, value)
+        assert "must verify" in refusal(**PRODUCTION, database_url="postgresql:///d")
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "postgresql://u@db.school.org/d?sslmode=verify-full",
+            "postgresql://u@db/d?sslmode=verify-ca&sslrootcert=/ca.crt",
+            "postgresql://u@127.0.0.1/d",
+            "postgresql://u@localhost:5433/d?sslmode=disable",
+            "postgresql://u@[::1]/d",
+            "postgresql:///d",
+            "postgresql:///d?host=/run/postgresql",
+            # What nobody can take apart is refused when it is to be opened.
+            "postgresql://u@db:port/d",
+            "postgresql:///d?host=a&host=b:1",
+            "sqlite:////srv/portfolio.db",
+            "",
+        ],
+    )
+    def test_is_not(self, url: str) -> None:
+        assert make(**PRODUCTION, database_url=url).database_url == url
+
+
 class TestDatabaseURL:
     @pytest.mark.parametrize(
         "url",

@@ -300,7 +300,7 @@ class TestAddress:
         [
             ("postgres://u@h/d", "postgresql+asyncpg://u@h/d"),
             ("postgresql://u:p%40ss@h:5/d", "postgresql+asyncpg://u:p%40ss@h:5/d"),
-            ("postgresql://u@h/d?sslmode=require", "postgresql+asyncpg://u@h/d?ssl=require"),
+            ("postgresql://u@h/d?sslmode=require", "postgresql+asyncpg://u@h/d?sslmode=require"),
             ("sqlite:////a/b?c", "sqlite+aiosqlite:////a/b"),
         ],
     )

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, model_validator
 
+from app.config.databases import is_unverified
 from app.config.features import FeatureSettings
 from app.config.limits import LimitSettings
 from app.config.logins import WEAK_SECRETS, LoginSettings
@@ -87,6 +88,17 @@ class Settings(FeatureSettings, LimitSettings, LoginSettings, PlaceSettings):
         unknown = unknown_settings()
         if unknown:
             raise UnsafeSettings(f"Unknown settings: {', '.join(unknown)}. Check the spelling.")
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_unverified_database(self) -> Self:
+        is_demanded = self.is_production and not self.allow_unverified_database
+        if is_demanded and is_unverified(self.database_url):
+            raise UnsafeSettings(
+                "DATABASE_URL must verify PostgreSQL's certificate in production: add "
+                "?sslmode=verify-full to it. On a closed network set "
+                "ALLOW_UNVERIFIED_DATABASE=true."
+            )
         return self
 
     @property

@@ -39,6 +39,12 @@ class PlaceSettings(BaseModel):
         description="`postgresql://user:password@host/name`, or `sqlite:///path`. "
         "Default: `portfolio.db` in the instance folder.",
     )
+    allow_unverified_database: bool = Field(
+        default=False,
+        description="Lets production talk to PostgreSQL on another machine that does not prove "
+        "itself by a certificate (a network of the two alone). Whoever is on that network can read "
+        "and change everything.",
+    )
     trusted_proxies: CommaList = Field(
         (),
         description="Addresses or networks of reverse proxies whose `X-Forwarded-*` headers are "
