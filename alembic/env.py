@@ -44,7 +44,7 @@ async def _run() -> None:
         async with engine.connect() as connection:
             if _settings.sqlite_path is not None:
                 driver: Any = (await connection.get_raw_connection()).driver_connection
-                await (await driver.execute("PRAGMA foreign_keys=OFF")).close()
+                await driver.execute("PRAGMA foreign_keys=OFF")
             await connection.run_sync(_migrate)
             await connection.commit()
     finally:

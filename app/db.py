@@ -1,8 +1,8 @@
 """The database on SQLite and PostgreSQL: transactions, exact reads, and snapshots of long lists.
 
-SQLite has one writer connection; whoever needs it waits for it in the pool, in order, so writes
-are one at a time and `BEGIN IMMEDIATE` never meets another writer of this process. Readers have
-connections of their own that cannot write. PostgreSQL has an ordinary pool for both.
+SQLite has one writer connection; whoever needs it waits for it in order (shared_commits.py), so
+that writes are one at a time and `BEGIN IMMEDIATE` never meets another writer of this process.
+Readers have connections of their own that cannot write. PostgreSQL has an ordinary pool for both.
 
 A session begins at its first statement, not when it is made: a request that hashes a password
 before it touches the session holds no connection meanwhile.
@@ -27,17 +27,20 @@ from app import postgres
 from app.config import Settings
 from app.engines import PRAGMAS, make_engine
 from app.exact import ExactReader, Version
+from app.lines import READ
 from app.locks import nobody_beside
 from app.plain_selects import PlainSelect, Row
 from app.seals import SealKeys, read_seal_keys
+from app.shared_commits import SharedWriter, Turn
 from app.shared_reads import TIMEOUT_SECONDS, SharedReader
 from app.trouble import passing_trouble_as_busy
 
 log = logging.getLogger("portfolio.db")
 
 POOL_TIMEOUT = 10.0
-READERS = 4
-# How many may read a list that takes longer than a moment, each for as long as whoever asked takes.
+# Connections of SQLite. A place in the queue for the writer costs nothing.
+READERS, TURNS_KEPT = 4, 32
+# How many may read a list that takes longer than a moment, each as long as whoever asked takes.
 SNAPSHOTS = 4
 CHECKPOINT_EVERY = 5.0
 
@@ -53,6 +56,7 @@ class Database:
         self._settings = settings
         self._path = settings.sqlite_path
         self._exact = None if self._path is None else ExactReader(self._path)
+        self._shared_writer: SharedWriter | None = None
         self._shared: dict[str, SharedReader] = {}
         self._snapshots = asyncio.Semaphore(SNAPSHOTS)
         pool: dict[str, Any] = {"poolclass": AsyncAdaptedQueuePool, "pool_timeout": POOL_TIMEOUT}
@@ -60,11 +64,12 @@ class Database:
             self._writer = make_engine(settings, pool_pre_ping=True, pool_size=10, **pool)
             self._reader = self._writer.execution_options(postgresql_readonly=True)
         else:
-            pool["max_overflow"] = 0
-            self._writer = make_engine(settings, pool_size=1, **pool)
+            writer = self._shared_writer = SharedWriter(self._path, PRAGMAS, patience=POOL_TIMEOUT)
+            turns: dict[str, Any] = {"creator": lambda: Turn(writer), "max_overflow": -1}
+            self._writer = make_engine(settings, pool_size=TURNS_KEPT, **turns, **pool)
             pragmas = (*PRAGMAS, "PRAGMA query_only=ON")
             self._reader = make_engine(
-                settings, begin="BEGIN", pragmas=pragmas, pool_size=READERS, **pool
+                settings, begin=READ, pragmas=pragmas, pool_size=READERS, max_overflow=0, **pool
             )
 
     @asynccontextmanager
@@ -166,7 +171,7 @@ class Database:
     async def find_row(self, select: str, key: str) -> Sequence[Any] | None:
         """Return the row of a SELECT that ends in `<its first column> = :key`, or None.
 
-        On PostgreSQL all that are looked up at one moment share a query; see shared_reads.py.
+        On PostgreSQL all looked up at one moment share a query; see shared_reads.py.
 
         Raises:
             DatabaseBusy: the database is out of reach.
@@ -207,14 +212,12 @@ class Database:
         on the writer connection, and stands back while a command of ours holds the file lock that
         its transactions take (see `locks.py`).
         """
-        if self._path is None:
+        if self._path is None or self._shared_writer is None:
             return
-        async with self._writer.connect() as connection:
-            # The writer is ours now. A checkpoint is no transaction, so it goes to the driver.
-            driver: Any = (await connection.get_raw_connection()).driver_connection
-            with nobody_beside(self._path) as alone:
-                if alone:
-                    await (await driver.execute("PRAGMA wal_checkpoint(PASSIVE)")).close()
+        async with self._shared_writer.alone() as line:
+            with nobody_beside(self._path) as is_alone:
+                if is_alone:
+                    await line.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     async def checkpoint_forever(self) -> None:
         """Checkpoint every few seconds if anything was written, until cancelled."""
@@ -226,7 +229,6 @@ class Database:
                     await self.checkpoint()
                     seen = _log_state(self._path)
                 except (SQLAlchemyError, sqlite3.Error, OSError):
-                    # Nothing is lost, the log only grows; but it must not end for good.
                     log.warning("The checkpoint failed and is tried again", exc_info=True)
 
     async def ping(self) -> None:
@@ -243,6 +245,8 @@ class Database:
             await reader.close()
         await self._reader.dispose()
         await self._writer.dispose()
+        if self._shared_writer is not None:
+            await self._shared_writer.close()
         if self._exact is not None:
             self._exact.close()
 

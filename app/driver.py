@@ -1,80 +1,218 @@
-"""aiosqlite with one way to its thread for a statement, where it takes four.
+"""SQLite for SQLAlchemy's asyncio, over connections that wait only for what takes long.
 
-SQLite works in a thread of its own, so that a slow statement or a commit keeps nobody waiting. The
-way there and back costs more than most statements do. Making and closing a cursor is no work at
-all, and done where it is asked for; the first rows of a statement come back with its end.
+Why this is no library: see docs/decisions/0021-statements-on-the-loop.md.
 """
 
 import sqlite3
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-import aiosqlite
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.base import SQLiteExecutionContext
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.engine import AdaptedConnection
+from sqlalchemy.util.concurrency import await_, in_greenlet
 
-# Of rows that are fetched piece by piece by a loop over a cursor, which nobody here does.
-_CHUNK = 64
-# Rows that come back with the end of their statement. More are fetched by whoever wants them.
+from app.lines import READ, Line
+
+DIALECT = "sqlite+portfolio"
+registry.register(DIALECT.replace("+", "."), __name__, "Dialect")
+
+# Rows that are fetched where the statement ran. The rest of many comes from the thread.
 ROWS_AT_ONCE = 200
 
 
-class Cursor(aiosqlite.Cursor):
-    """A cursor whose first rows are there when the statement is done."""
+class _Nothing:
+    """What is awaited without waiting."""
 
-    def __init__(self, connection: "Connection", cursor: sqlite3.Cursor) -> None:
-        super().__init__(connection, cursor)
+    def __await__(self) -> Generator[Any, None, None]:
+        yield from ()
+
+
+_NOTHING = _Nothing()
+
+
+class Cursor:
+    """What SQLAlchemy asks of a cursor (PEP 249), without waiting."""
+
+    server_side = False
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._raw = line.raw.cursor()
         self._rows: deque[Any] = deque()
-        self._has_more = False
+        self.arraysize = 1
 
-    async def execute(self, sql: str, parameters: Iterable[Any] | None = None) -> Self:
-        rows = await self._execute(self._run, sql, parameters or ())  # type: ignore[no-untyped-call]
+    @property
+    def description(self) -> Any:
+        return self._raw.description
+
+    @property
+    def rowcount(self) -> int:
+        return self._raw.rowcount
+
+    @property
+    def lastrowid(self) -> int | None:
+        return self._raw.lastrowid
+
+    def execute(self, sql: str, parameters: Any = ()) -> Self:
+        # SQLAlchemy wants to see that a driver waits for something.
+        await_(_NOTHING)
+        rows = self._line.run(sql, partial(self._execute, sql, parameters))
         self._rows = deque(rows)
-        self._has_more = len(rows) == ROWS_AT_ONCE
+        if len(rows) == ROWS_AT_ONCE:
+            self._rows += await_(self._line.beside(self._raw.fetchall))
         return self
 
-    def _run(self, sql: str, parameters: Any) -> list[Any]:
-        self._cursor.execute(sql, parameters)
-        return self._cursor.fetchmany(ROWS_AT_ONCE) if self._cursor.description else []
+    def _execute(self, sql: str, parameters: Any) -> list[Any]:
+        self._raw.execute(sql, parameters)
+        return self._raw.fetchmany(ROWS_AT_ONCE) if self._raw.description else []
 
-    async def fetchone(self) -> Any:
-        rows = await self.fetchmany(1)
-        return rows[0] if rows else None
+    def executemany(self, sql: str, parameters: Sequence[Any]) -> None:
+        self._rows = deque()
+        await_(self._line.beside(partial(self._raw.executemany, sql, parameters)))
 
-    async def fetchmany(self, size: int | None = None) -> list[Any]:
-        wanted = self.arraysize if size is None else size
-        rows = [self._rows.popleft() for _ in range(min(wanted, len(self._rows)))]
-        if self._has_more and len(rows) < wanted:
-            rows += await super().fetchmany(wanted - len(rows))
-        return rows
+    def fetchone(self) -> Any:
+        return self._rows.popleft() if self._rows else None
 
-    async def fetchall(self) -> list[Any]:
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        wanted = min(self.arraysize if size is None else size, len(self._rows))
+        return [self._rows.popleft() for _ in range(wanted)]
+
+    def fetchall(self) -> list[Any]:
         rows, self._rows = list(self._rows), deque()
-        if self._has_more:
-            rows += await super().fetchall()
         return rows
 
-    async def close(self) -> None:
-        self._cursor.close()
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.fetchall())
+
+    def setinputsizes(self, *_sizes: Any) -> None:
+        """Nothing to do: SQLite has no types that would have to be told."""
+
+    def close(self) -> None:
+        self._rows.clear()
+        self._raw.close()
+
+    async def _async_soft_close(self) -> None:
+        """SQLAlchemy says here that it has all rows."""
 
 
-class Connection(aiosqlite.Connection):
-    """A connection that makes such cursors."""
+class StreamingCursor(Cursor):
+    """A cursor whose rows come piece by piece, from the thread."""
 
-    def __init__(self, connector: Callable[[], sqlite3.Connection], chunk: int = _CHUNK) -> None:
-        super().__init__(connector, chunk)
-        # A connection that is never closed must not keep the process from ending.
-        self._thread.daemon = True
+    server_side = True
 
-    def cursor(self) -> Cursor:  # type: ignore[override]  # theirs is made in the thread
-        return Cursor(self, self._conn.cursor())
+    def execute(self, sql: str, parameters: Any = ()) -> Self:
+        await_(self._line.beside(partial(self._raw.execute, sql, parameters)))
+        return self
+
+    def fetchone(self) -> Any:
+        return await_(self._line.beside(self._raw.fetchone))
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        wanted = self.arraysize if size is None else size
+        return await_(self._line.beside(partial(self._raw.fetchmany, wanted)))
+
+    def fetchall(self) -> list[Any]:
+        return await_(self._line.beside(self._raw.fetchall))
+
+    def __iter__(self) -> Iterator[Any]:
+        while (row := self.fetchone()) is not None:
+            yield row
 
 
-def connecting(path: Path) -> Callable[[], Awaitable[aiosqlite.Connection]]:
-    """Return what opens connections to a database file."""
+class Connection(AdaptedConnection):
+    """What SQLAlchemy asks of a connection (PEP 249), without waiting."""
 
-    def open_file() -> sqlite3.Connection:
-        # Only one thread at a time uses it: whoever awaits a statement asks for nothing meanwhile.
-        return sqlite3.connect(path, check_same_thread=False)
+    def __init__(self, line: Line, begin: str = READ) -> None:
+        self.line = line
+        self._begin = begin
 
-    return lambda: Connection(open_file)
+    @property
+    def driver_connection(self) -> Line:
+        return self.line
+
+    def cursor(self, *, server_side: bool = False) -> Cursor:
+        return StreamingCursor(self.line) if server_side else Cursor(self.line)
+
+    def begin(self) -> None:
+        """Begin a transaction; called by the dialect."""
+        await_(self.line.begin(self._begin))
+
+    def commit(self) -> None:
+        """Keep the transaction's work, or undo it where that fails.
+
+        SQLite keeps a transaction whose COMMIT failed (a full disk, a constraint checked at the
+        end); SQLAlchemy takes it for ended. Nobody could ever begin another.
+        """
+        raw = self.line.raw
+        try:
+            if self._begin == READ:
+                raw.commit()
+            else:
+                await_(self.line.beside(raw.commit))
+        finally:
+            self.rollback()
+
+    def rollback(self) -> None:
+        if self.line.raw.in_transaction:
+            self.line.raw.rollback()
+
+    def close(self) -> None:
+        await_(self.line.close())
+
+    def terminate(self) -> None:
+        """Close at once: a request was cancelled, or nobody knows this connection any more."""
+        if in_greenlet():
+            self.close()
+        else:
+            self.line.drop()
+
+
+class _ExecutionContext(SQLiteExecutionContext):
+    def create_server_side_cursor(self) -> Any:
+        connection: Any = self._dbapi_connection
+        return connection.cursor(server_side=True)
+
+
+class Dialect(SQLiteDialect_pysqlite):
+    """SQLAlchemy's SQLite with these connections, which engines.py opens."""
+
+    driver = DIALECT.partition("+")[2]
+    is_async = True
+    has_terminate = True
+    supports_server_side_cursors = True
+    supports_statement_cache = True
+    execution_ctx_cls = _ExecutionContext
+
+    def initialize(self, connection: Any) -> None:  # noqa: ARG002  (the base class gives it)
+        """Say what another dialect would ask the first connection for."""
+        self.server_version_info = sqlite3.sqlite_version_info
+        self.default_schema_name = "main"
+        self.default_isolation_level = "SERIALIZABLE"
+
+    def on_connect(self) -> None:  # type: ignore[override]  # the base class of theirs allows it
+        """No functions are added to SQL."""
+
+    def do_begin(self, dbapi_connection: Any) -> None:
+        dbapi_connection.begin()
+
+    def do_terminate(self, dbapi_connection: Any) -> None:
+        dbapi_connection.terminate()
+
+    def get_driver_connection(self, connection: Any) -> Any:
+        return connection.driver_connection
+
+
+async def _open(path: Path, pragmas: Iterable[str]) -> Line:
+    line = Line(path, pragmas)
+    await line.open()
+    return line
+
+
+def opening(path: Path, begin: str, pragmas: Iterable[str]) -> Callable[[], Connection]:
+    """Return what opens connections to a database file (in a greenlet)."""
+    return lambda: Connection(await_(_open(path, pragmas)), begin)

@@ -85,10 +85,10 @@ def start_naive(place: Place, name: str, *, postgres: bool = False) -> Contestan
     url = url or f"sqlite+aiosqlite:///{place.room(name) / 'naive.db'}"
     changes = {"PYTHONPATH": str(environments.ROOT), "BENCH_DATABASE": url}
     module = "benchmarks.peers.naive"
-    _fill([environments.python(), "-m", module], place.folder, changes)
-    server = _uvicorn(
-        place, name, f"{module}:app", python=environments.python(), ready="/openapi.json", **changes
-    )
+    # It needs a driver for SQLite that ours does not have.
+    python = str(environments.environment("fastapi_users", place.say) / "python")
+    _fill([python, "-m", module], place.folder, changes)
+    server = _uvicorn(place, name, f"{module}:app", python=python, ready="/openapi.json", **changes)
     return Contestant(server, _token_asks(server.port, "/who", "/users?limit=100", "/users"))
 
 

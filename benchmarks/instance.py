@@ -23,10 +23,9 @@ from sqlalchemy import (
     literal,
     select,
 )
-from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.config import Settings
+from app.engines import make_engine
 from app.keys import KeyRing
 from app.models import Channel, Group, Role, SessionKind, User, UserSession
 from app.passwords import PasswordHasher
@@ -69,9 +68,7 @@ def logged_in(users: int) -> range:
 
 async def _fill(settings: Settings, users: int) -> None:
     hashed = await PasswordHasher(settings).hash(people.PASSWORD)
-    path = settings.sqlite_path
-    url = make_url(f"sqlite+aiosqlite:///{path}" if path else settings.database_url)
-    engine = create_async_engine(url if path else url.set(drivername="postgresql+asyncpg"))
+    engine = make_engine(settings)
     async with engine.begin() as connection:
         await connection.execute(_users(users, hashed))
         sessions = list(_sessions(logged_in(users)))

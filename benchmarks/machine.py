@@ -19,7 +19,7 @@ from tests.postgres import find_binaries
 
 PACKAGES = (
     *("fastapi", "starlette", "uvicorn", "uvloop", "httptools", "sqlmodel", "sqlalchemy"),
-    *("aiosqlite", "asyncpg", "pydantic", "python-jose", "argon2-cffi", "jinja2"),
+    *("asyncpg", "pydantic", "python-jose", "argon2-cffi", "jinja2"),
 )
 _PROC = Path("/proc")
 

@@ -301,7 +301,7 @@ class TestAddress:
             ("postgres://u@h/d", "postgresql+asyncpg://u@h/d"),
             ("postgresql://u:p%40ss@h:5/d", "postgresql+asyncpg://u:p%40ss@h:5/d"),
             ("postgresql://u@h/d?sslmode=require", "postgresql+asyncpg://u@h/d?sslmode=require"),
-            ("sqlite:////a/b?c", "sqlite+aiosqlite:////a/b"),
+            ("sqlite:////a/b?c", "sqlite+portfolio:////a/b"),
         ],
     )
     def test_names_the_async_driver(self, tmp_path: Path, given: str, used: str) -> None:

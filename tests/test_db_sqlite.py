@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import delete
 
-from app import db, exact
+from app import db, exact, lines
 from app.config import Settings
 from app.db import Database
 from app.errors import DatabaseBusy
@@ -89,7 +89,6 @@ class TestPragmas:
         [
             ("journal_mode", "wal"),
             ("foreign_keys", 1),
-            ("busy_timeout", 5000),
             ("synchronous", 2),  # FULL
             ("wal_autocheckpoint", 0),
         ],
@@ -129,9 +128,10 @@ class TestOneWriter:
             await waiting
         assert await database.read_row("SELECT 1 FROM audit_event") == (1,)
 
-    async def test_a_lock_that_stays_is_busy(self, database: Database, path: Path) -> None:
-        # There is one writer connection, so this holds for the next transaction too.
-        await ask(database, "busy_timeout=1", read_only=False)
+    async def test_a_lock_that_stays_is_busy(
+        self, database: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(lines, "PATIENCE_MS", 1)
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(DatabaseBusy):

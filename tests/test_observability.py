@@ -172,20 +172,20 @@ class TestConfigure:
         """A driver writes the values of every statement there, password hashes among them."""
         out = io.StringIO()
         configure_logging(level="debug", as_json=False, stream=out)
-        logging.getLogger("aiosqlite").debug("executing INSERT ('$argon2id$')")
+        logging.getLogger("asyncpg").debug("executing INSERT ('$argon2id$')")
         assert out.getvalue() == ""
-        logging.getLogger("aiosqlite").info("heard")
+        logging.getLogger("asyncpg").info("heard")
         assert "heard" in out.getvalue()
 
     @pytest.mark.parametrize("level", ["warning", "error"])
     def test_libraries_are_no_louder_than_we(self, level: str) -> None:
         out = io.StringIO()
         configure_logging(level=level, as_json=False, stream=out)
-        for name in ("aiosqlite", "portfolio"):
+        for name in ("asyncpg", "portfolio"):
             logging.getLogger(name).info("too quiet")
             logging.getLogger(name).error(name)
         assert [line.split()[-1] for line in out.getvalue().splitlines()] == [
-            "aiosqlite",
+            "asyncpg",
             "portfolio",
         ]
 

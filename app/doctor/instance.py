@@ -28,7 +28,7 @@ from app.startup import OTHERS, CannotStart, read_standing
 SAFE_SQLITE = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
 PACKAGES = (
     *("fastapi", "starlette", "uvicorn", "sqlmodel", "sqlalchemy", "pydantic"),
-    *("python-jose", "passlib", "argon2-cffi", "aiosqlite", "asyncpg", "alembic"),
+    *("python-jose", "passlib", "argon2-cffi", "asyncpg", "alembic"),
 )
 # Where people keep static sites while they write them; checked in development beside CORS_ORIGINS.
 USUAL_ORIGINS = ("http://localhost:4100", "http://127.0.0.1:4100")

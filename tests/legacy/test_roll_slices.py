@@ -213,9 +213,8 @@ async def is_free(database: Database) -> bool:
                 "AND datname = current_database()"
             )
             return not (await connection.execute(query)).scalar_one()
-    async with database._writer.connect() as connection:  # noqa: SLF001  (outside a transaction)
-        driver: Any = (await connection.get_raw_connection()).driver_connection
-        await driver.execute("PRAGMA busy_timeout=0")
-        cursor = await driver.execute("PRAGMA wal_checkpoint(RESTART)")
-        busy: int = (await cursor.fetchone())[0]
+    turns = database._shared_writer  # noqa: SLF001  (outside a transaction)
+    assert turns is not None
+    async with turns.alone() as line:
+        busy: int = line.raw.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()[0]
         return not busy
