@@ -10,10 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from sqlalchemy import URL
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.base import SQLiteExecutionContext
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import AdaptedConnection
+from sqlalchemy.pool import AsyncAdaptedQueuePool, Pool
 from sqlalchemy.util.concurrency import await_, in_greenlet
 
 from app.lines import READ, Line
@@ -187,6 +189,10 @@ class Dialect(SQLiteDialect_pysqlite):
     supports_server_side_cursors = True
     supports_statement_cache = True
     execution_ctx_cls = _ExecutionContext
+
+    @classmethod
+    def get_pool_class(cls, url: URL) -> type[Pool]:  # noqa: ARG003  (the base class gives it)
+        return AsyncAdaptedQueuePool
 
     def initialize(self, connection: Any) -> None:  # noqa: ARG002  (the base class gives it)
         """Say what another dialect would ask the first connection for."""
