@@ -10,7 +10,7 @@ which was cut off is missed. docs/decisions/0016-the-audit-chain.md says what th
 import hashlib
 import hmac
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,9 +37,24 @@ class Entry:
     detail: dict[str, Any]
     kid: str
 
+    def columns(self) -> dict[str, Any]:
+        """Return what stands in its row, but for digest and seal."""
+        return {
+            "id": self.number,
+            "occurred_at": self.occurred_at,
+            "action": self.action,
+            "actor": self.actor,
+            "subject": self.subject,
+            "client_address": self.client_address,
+            "request_id": self.request_id,
+            "detail": self.detail,
+            "kid": self.kid,
+        }
+
     def as_json(self) -> dict[str, Any]:
         """Return what stands in an export, but for digest and seal."""
-        return {**asdict(self), "occurred_at": iso(self.occurred_at)}
+        columns = self.columns()
+        return {"number": columns.pop("id"), **columns, "occurred_at": iso(self.occurred_at)}
 
     def digest(self, previous: str) -> str:
         """Return the digest of this event after one with the digest `previous`, in hexadecimal."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, Enum, ForeignKey, Integer
+from sqlalchemy import JSON, Column, Enum, ForeignKey, Integer, Table
 from sqlmodel import SQLModel
 
 SQLModel.metadata.naming_convention = {
@@ -51,3 +51,9 @@ def key_column(
 
 def json_column(*, nullable: bool = False) -> Column[Any]:
     return Column(JSON(none_as_null=True), nullable=nullable)
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """Return a model's table, for statements that make no objects."""
+    table: Table = vars(model)["__table__"]
+    return table

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import bindparam
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -22,6 +23,7 @@ from app.errors import (
     UserNotFound,
 )
 from app.models import SessionKind, User, UserSession
+from app.models.columns import table_of
 from app.principals import Actor
 from app.schemas import storable
 from app.services import audit
@@ -30,6 +32,13 @@ from app.tokens import CLOCK_SKEW
 # Two tabs may refresh at the same moment; the token just replaced is good for this long.
 REFRESH_GRACE = timedelta(seconds=10)
 MAX_LISTED = 200
+
+_SESSIONS = table_of(UserSession)
+_IS_ENDED = (_SESSIONS.c.user_id == bindparam("ended_user_id")) & (
+    _SESSIONS.c.ends_at < bindparam("ended_before")
+)
+_ENDED = select(_SESSIONS.c.id).where(_IS_ENDED).limit(1)
+_DELETE_ENDED = delete(_SESSIONS).where(_IS_ENDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +90,9 @@ async def open_session(
         raise LoginFailed from error
     # What ended long ago is of no use to anybody; the audit trail remembers it. Not before the new
     # row, which takes the account's: whoever wants an account and its sessions has this order.
-    await session.exec(
-        delete(UserSession).where(
-            col(UserSession.user_id) == user.id, col(UserSession.ends_at) < now
-        )
-    )
+    ended = {"ended_user_id": user.id, "ended_before": now}
+    if (await session.exec(_ENDED, params=ended)).first() is not None:
+        await session.exec(_DELETE_ENDED, params=ended)
     return user_session
 
 

@@ -5,16 +5,18 @@ numbers, digests and seals, and the head moves on. So nobody waits for the head 
 commit takes, and whoever holds it waits for nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from sqlalchemy import bindparam
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import col, select, update
+from sqlmodel import insert, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db import at_the_end, seal_keys_of
-from app.models import AuditEvent, AuditHead
+from app.models import AuditEvent, AuditHead, utc_now
+from app.models.columns import table_of
 from app.principals import Actor
 from app.seals import NOTHING, Entry, SealKeys
 
@@ -22,20 +24,32 @@ BROKEN, KEY_CHANGED = "audit-broken", "audit-key-changed"
 _WAITING = "events that wait"
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
+# Put into words once: every login says them, between the lock of the head and its commit.
+_EVENTS, _HEADS = table_of(AuditEvent), table_of(AuditHead)
+_HEAD = select(_HEADS.c.count, _HEADS.c.kid, _HEADS.c.digest, _HEADS.c.seal).with_for_update()
+_END = select(_EVENTS.c.id, _EVENTS.c.digest).order_by(_EVENTS.c.id.desc()).limit(1)
+_ADD = insert(_EVENTS)
+_MOVE_ON = update(_HEADS).values(
+    {name: bindparam(f"new_{name}") for name in ("count", "kid", "digest", "seal")}
+)
+
 
 def record(
     session: AsyncSession, actor: Actor, action: str, *, subject: str | None = None, **detail: str
 ) -> None:
     """Add an event. `subject` is the public id of whom it is about; `detail` holds no secrets."""
-    event = AuditEvent(
+    event = Entry(
+        number=0,
+        occurred_at=utc_now(),
         action=action,
         actor=actor.public_id,
         subject=subject,
         client_address=actor.client_address,
         request_id=actor.request_id,
         detail=detail,
+        kid="",
     )
-    waiting: list[AuditEvent] = session.info.setdefault(_WAITING, [])
+    waiting: list[Entry] = session.info.setdefault(_WAITING, [])
     if not waiting:
         at_the_end(session, partial(_append, session))
     waiting.append(event)
@@ -54,6 +68,16 @@ class End:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What the head says."""
+
+    count: int
+    kid: str
+    digest: str
+    seal: str
+
+
 async def _append(session: AsyncSession) -> None:
     """Put the events that wait at the end of the chain.
 
@@ -61,7 +85,7 @@ async def _append(session: AsyncSession) -> None:
     trail or the key is another. Going on as if nothing were would cover that up, and refusing would
     stop every login: so an event that says what was found comes first, and `verify` reports it.
     """
-    events: list[AuditEvent] = session.info.pop(_WAITING)
+    events: list[Entry] = session.info.pop(_WAITING)
     await session.flush()
     keys = seal_keys_of(session)
     head = await _lock_head(session)
@@ -69,48 +93,52 @@ async def _append(session: AsyncSession) -> None:
     if not tells_of(head, end, keys):
         events.insert(0, _note(head, end, keys))
     number, digest = end.number, end.digest
-    for event in events:
+    for waiting in events:
         number += 1
-        event.id, event.kid = number, keys.kid
-        event.digest = digest = entry_of(event).digest(digest)
-        event.seal = keys.seal_event(digest)
-        session.add(event)
-    head.count, head.kid, head.digest = number, keys.kid, digest
-    head.seal = keys.seal_head(number, digest)
-    await session.flush()
+        event = replace(waiting, number=number, kid=keys.kid)
+        digest = event.digest(digest)
+        seal = keys.seal_event(digest)
+        await session.exec(_ADD, params={**event.columns(), "digest": digest, "seal": seal})
+    seal = keys.seal_head(number, digest)
+    moved = {"new_count": number, "new_kid": keys.kid, "new_digest": digest, "new_seal": seal}
+    await session.exec(_MOVE_ON, params=moved)
 
 
-async def _lock_head(session: AsyncSession) -> AuditHead:
-    query = select(AuditHead).with_for_update()
-    head = (await session.exec(query)).one_or_none()
+async def _lock_head(session: AsyncSession) -> Head:
+    head = (await session.exec(_HEAD)).one_or_none()
     if head is None:
         # Somebody took it away. Of two who find that at once, one makes it.
         values = {"id": 1, "count": 0, "kid": "", "digest": "", "seal": ""}
-        insert = _INSERT[session.get_bind().dialect.name]
-        await session.exec(insert(AuditHead).values(values).on_conflict_do_nothing())
-        head = (await session.exec(query)).one()
-    return head
+        make = _INSERT[session.get_bind().dialect.name]
+        await session.exec(make(AuditHead).values(values).on_conflict_do_nothing())
+        head = (await session.exec(_HEAD)).one()
+    return Head(*head)
 
 
 async def find_end(session: AsyncSession) -> End:
     """Return how the trail ends."""
-    query = select(AuditEvent.id, AuditEvent.digest).order_by(col(AuditEvent.id).desc()).limit(1)
-    last = (await session.exec(query)).one_or_none()
-    return End(0, NOTHING) if last is None else End(last[0] or 0, last[1])
+    last = (await session.exec(_END)).one_or_none()
+    return End(0, NOTHING) if last is None else End(*last)
 
 
-def tells_of(head: AuditHead, end: End, keys: SealKeys) -> bool:
+def tells_of(head: Head | AuditHead, end: End, keys: SealKeys) -> bool:
     """Whether a head is sealed and tells of this end."""
     is_sealed = keys.fits_head(head.kid, head.count, head.digest, head.seal)
     return is_sealed and (head.count, head.digest) == (end.number, end.digest)
 
 
-def _note(head: AuditHead, end: End, keys: SealKeys) -> AuditEvent:
+def _note(head: Head, end: End, keys: SealKeys) -> Entry:
     """Return the event that tells what was found in the head's place, the head included."""
     is_whole = (head.count, head.digest) == (end.number, end.digest)
     is_foreign = bool(head.kid) and head.kid not in keys
-    return AuditEvent(
+    return Entry(
+        number=0,
+        occurred_at=utc_now(),
         action=KEY_CHANGED if is_whole and is_foreign else BROKEN,
+        actor=None,
+        subject=None,
+        client_address="",
+        request_id="",
         detail={
             "count": str(head.count),
             "found": str(end.number),
@@ -118,6 +146,7 @@ def _note(head: AuditHead, end: End, keys: SealKeys) -> AuditEvent:
             "digest": head.digest,
             "seal": head.seal,
         },
+        kid="",
     )
 
 
