@@ -19,6 +19,10 @@ _PAGE_CSP = (
 _DOCS_CSP = _PAGE_CSP.replace("img-src 'self'", "img-src 'self' data:")
 
 
+# What says all about itself: two that are equal make the same page.
+_SIMPLE = (str, int, bool, type(None))
+
+
 def see_other(target: str) -> RedirectResponse:
     """Answer a form that did its work: the browser goes on to another page (RFC 9110, 15.4.4)."""
     return RedirectResponse(target, status_code=303)
@@ -43,18 +47,20 @@ def page(
     viewer = getattr(request.state, "principal", None)
     is_kept = status == HTTPStatus.OK and viewer is None and not is_secret
     templates = cast("Templates", request.app.state.templates)
-    text = templates.render(
-        template,
-        viewer=viewer,
-        path=request.url.path,
-        request_id=request_id.get(),
-        signup_mode=settings.signup_mode,
-        docs_on=settings.docs,
-        method=request.method,
-        base_url=settings.base_url,
-        password_min_length=settings.password_min_length,
+    common = {
+        "path": request.url.path,
+        "signup_mode": settings.signup_mode,
+        "docs_on": settings.docs,
+        "method": request.method,
+        "base_url": settings.base_url,
+        "password_min_length": settings.password_min_length,
         **context,
-    )
+    }
+    text: str | bytes
+    if is_kept and all(isinstance(value, _SIMPLE) for value in common.values()):
+        text = templates.render_alike(template, viewer=None, request_id="", **common)
+    else:
+        text = templates.render(template, viewer=viewer, request_id=request_id.get(), **common)
     is_docs = template == "docs.html"
     all_headers = {
         "Cache-Control": "private, no-cache" if is_kept else "no-store",

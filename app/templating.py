@@ -4,7 +4,7 @@ Everything is escaped, and a name that nobody gave is an error, not an empty pla
 and who is looking are `rendering.py`'s business.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,9 @@ from app.models import utc_now
 _WITH_TITLE = Markup('<time datetime="{iso}" title="{exact}">{words}</time>')
 _EXACT = Markup('<time datetime="{iso}" data-exact>{exact}</time>')
 _COUNTDOWN = Markup('<time datetime="{iso}" data-countdown>{words}</time>')
+
+# Pages that are the same for everybody: so many are kept, of what so few characters decide.
+_MOST_KEPT, _MOST_CHARACTERS = 64, 400
 
 _UNITS = (
     (timedelta(days=1), "day"),
@@ -43,6 +46,9 @@ class Templates:
         reload: bool = False,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
+        self._clock = clock
+        self._is_timeless = True
+        self._kept: dict[Hashable, bytes] | None = None if reload else {}
         self._environment = Environment(
             loader=FileSystemLoader(ASSETS_DIR / "templates"),
             autoescape=True,
@@ -53,14 +59,14 @@ class Templates:
         )
         self._environment.globals.update(asset=assets.url, site_name=site_name)
         self._environment.filters.update(
-            when=lambda moment: when(moment, clock()),
-            countdown=lambda moment: countdown(moment, clock()),
+            when=lambda moment: when(moment, self._now()),
+            countdown=lambda moment: countdown(moment, self._now()),
             exact=exact,
             day=day,
             initials=initials,
         )
 
-    def render(self, name: str, **context: Any) -> str:
+    def render(self, name: str, /, **context: Any) -> str:
         """Return the text of a template.
 
         Raises:
@@ -68,6 +74,38 @@ class Templates:
             jinja2.UndefinedError: the template uses a name that was not given.
         """
         return self._environment.get_template(name).render(context)
+
+    def render_alike(self, name: str, /, **context: str | int | bool | None) -> bytes:
+        """Return what `render` does, as UTF-8, and from the last time if nothing is different.
+
+        A text that depends on the hour is made anew each time, and while templates are read again.
+
+        Raises:
+            jinja2.TemplateNotFound, jinja2.UndefinedError: as `render` does.
+        """
+        key = (name, *((given, type(value), value) for given, value in context.items()))
+        found = None if self._kept is None else self._kept.get(key)
+        if found is not None:
+            return found
+        self._is_timeless = True
+        text = self.render(name, **context).encode()
+        if (
+            self._kept is not None
+            and self._is_timeless
+            and _count_characters(context) < _MOST_CHARACTERS
+        ):
+            if len(self._kept) >= _MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = text
+        return text
+
+    def _now(self) -> datetime:
+        self._is_timeless = False
+        return self._clock()
+
+
+def _count_characters(context: Mapping[str, object]) -> int:
+    return sum(len(value) for value in context.values() if isinstance(value, str))
 
 
 def exact(moment: datetime) -> Markup:

@@ -3,10 +3,12 @@
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
-from jinja2 import UndefinedError
+from jinja2 import Template, UndefinedError
 
+from app import templating
 from app.assets import Assets
 from app.config import ASSETS_DIR
 from app.templating import Templates, countdown, day, exact, in_words, initials, when
@@ -89,6 +91,71 @@ class TestRender:
         )
         assert "&lt;b&gt;School&lt;/b&gt; &amp; Co" in text
         assert "<b>School" not in text
+
+
+class TestRenderAlike:
+    """Pages that are the same for everybody are made once; those that are not, never."""
+
+    @pytest.fixture
+    def renders(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        found: list[str] = []
+        render = Template.render
+
+        def noted(template: Template, *arguments: Any, **context: Any) -> str:
+            found.append(template.name or "")
+            return render(template, *arguments, **context)
+
+        monkeypatch.setattr(Template, "render", noted)
+        return found
+
+    @pytest.fixture
+    def templates(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Templates:
+        (tmp_path / "templates").mkdir()
+        for name, text in (
+            ("plain", "<b>{{ name }}</b>"),
+            ("hour", "{{ name }}: {{ noon|when }}"),
+        ):
+            (tmp_path / "templates" / f"{name}.html").write_text(text)
+        monkeypatch.setattr(templating, "ASSETS_DIR", tmp_path)
+        made = Templates(Assets(), site_name="School")
+        made._environment.globals["noon"] = NOW  # noqa: SLF001  (a moment that is not the caller's)
+        return made
+
+    def test_is_what_render_says(self, templates: Templates, renders: list[str]) -> None:
+        for _ in range(3):
+            assert templates.render_alike("plain.html", name="<é>") == "<b>&lt;é&gt;</b>".encode()
+        assert renders == ["plain.html"]
+
+    @pytest.mark.parametrize("other", ["ada", "", None, 1, 0, False])
+    def test_another_value_is_another_page(self, templates: Templates, other: Any) -> None:
+        assert templates.render_alike("plain.html", name=True) == b"<b>True</b>"
+        assert templates.render_alike("plain.html", name=other) == f"<b>{other}</b>".encode()
+        assert templates.render_alike("plain.html", name=True) == b"<b>True</b>"
+
+    def test_what_tells_the_time_is_made_each_time(
+        self, templates: Templates, renders: list[str]
+    ) -> None:
+        for _ in range(2):
+            templates.render_alike("hour.html", name="x")
+        assert renders == ["hour.html"] * 2
+
+    def test_within_bounds(
+        self, templates: Templates, renders: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(templating, "_MOST_KEPT", 2)
+        for name in ("a", "b", "c", "c", "b", "a"):
+            templates.render_alike("plain.html", name=name)
+        assert len(renders) == 4
+        for _ in range(2):
+            templates.render_alike("plain.html", name="long" * 100)
+        assert len(renders) == 6
+
+    def test_not_while_pages_are_worked_on(self, templates: Templates, renders: list[str]) -> None:
+        del templates
+        working = Templates(Assets(reload=True), site_name="School", reload=True)
+        for _ in range(2):
+            working.render_alike("plain.html", name="a")
+        assert renders == ["plain.html"] * 2
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
