@@ -1,6 +1,7 @@
-"""Ours, as it is served: `portfolio serve` with its defaults, and what is asked of it.
+"""Ours, as it is served: `portfolio serve` in production, and what is asked of it.
 
-Only the throttles that a load from one address would meet are opened.
+The load speaks http, as a proxy beside the server does. Only the throttles that a load from one
+address would meet are opened, and the sign-up.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,12 @@ from benchmarks import asks, environments, instance, people
 from benchmarks.asks import Ask, request
 from benchmarks.servers import Contestant, Server, free_port
 
+PRODUCTION = {
+    "environment": "production",
+    "public_url": "http://localhost:8086",
+    "allow_http": "true",
+    "signup": "open",
+}
 # One address asks for everybody here.
 OPENED = {"SIGNUPS_PER_HOUR": "0", "POSTS_PER_HOUR": "0"}
 # So many people ask in turn who they are; check.lua knows the answer to each.
@@ -29,6 +36,7 @@ def serve(
     port = free_port()
     tree = environments.WORK / "tree"
     settings = {
+        **{name.upper(): value for name, value in PRODUCTION.items()},
         "INSTANCE_DIR": str(folder / "instance"),
         "PORT": str(port),
         "PYTHONPATH": str(tree),

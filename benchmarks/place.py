@@ -13,6 +13,7 @@ import asyncpg
 from app.config import Settings
 from benchmarks import environments
 from benchmarks.machine import Cores, pinned
+from benchmarks.ours import PRODUCTION
 from benchmarks.servers import Contestant
 from tests import postgres
 
@@ -82,7 +83,7 @@ def keep_samples(place: Place, ours: Contestant) -> None:
     (place.samples / "who.json").write_bytes(who)
     (home,) = ours.asks["home"].bodies
     (place.samples / "home.html").write_bytes(home)
-    settings = Settings(_env_file=None, port=ours.server.port)
+    settings = Settings(_env_file=None, **PRODUCTION)
     context = {
         "site_name": settings.site_name,
         "viewer": None,
