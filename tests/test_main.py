@@ -218,13 +218,21 @@ def _bodies(operation: Operation) -> Iterator[bytes]:
     name = content["schema"]["$ref"].rpartition("/")[2]
     fields = describe_api()["components"]["schemas"][name]["properties"]
     fitting = {name: field["examples"][0] for name, field in fields.items() if "examples" in field}
-    bodies = [dict.fromkeys(fields, value) for value in (*TEXTS.values(), *VALUES.values())]
-    bodies += [{**fitting, name: value} for value in TEXTS.values() for name in fields]
+    bodies = [
+        {name: _for(name, value) for name in fields}
+        for value in (*TEXTS.values(), *VALUES.values())
+    ]
+    bodies += [{**fitting, name: _for(name, value)} for value in TEXTS.values() for name in fields]
     for body in bodies:
         if operation.media_type == "application/json":
             yield json.dumps(body).encode()
         else:
             yield urlencode(body, errors="surrogatepass").encode()
+
+
+def _for(field: str, value: Any) -> Any:
+    """Return a value for a field; what is sent as a password is never sent as anything else."""
+    return f"{value} too" if isinstance(value, str) and "password" in field else value
 
 
 # As many guesses as the settings allow: a refusal by the throttle would look at nothing.
