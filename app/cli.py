@@ -20,7 +20,7 @@ from app.config import Settings
 from app.console import Group, one_sentence, run
 from app.db import at_the_end
 from app.garbage import kept_for_good
-from app.keys import KeyRing
+from app.keys import KeyRing, new_key
 from app.legacy.importer.command import import_flask
 from app.models import Role, utc_now
 from app.principals import OPERATOR
@@ -29,6 +29,8 @@ from app.schemas import UserAdminUpdate, UserCreate
 from app.services import accounts, audit, credentials
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_FOR_EVER = timedelta(days=365_000)
 
 
 cli = Group(help="The backend of portfolio sites. Start it with `portfolio serve`.")
@@ -211,6 +213,10 @@ def rotate_keys() -> None:
         settings = Settings()
         if settings.secret_key is not None:
             raise startup.CannotStart("SECRET_KEY is set: change it there. It ends every login.")
+        if settings.keys_dir is not None:
+            raise startup.CannotStart(
+                "KEYS_DIR is not written to: give the store what `portfolio keys make` prints."
+            )
         startup.check_keys(settings)
         if not settings.keys_path.exists():
             raise startup.CannotStart("There is no key ring yet. Run `portfolio serve` once.")
@@ -229,3 +235,19 @@ def rotate_keys() -> None:
     click.echo(
         f"New key {ring.current.kid}; {len(ring.keys)} in all. Restart the server to use it."
     )
+
+
+@keys.command("make")
+@click.option("--audit", "is_audit", is_flag=True, help="The keys of the audit trail instead.")
+def make_keys(*, is_audit: bool) -> None:
+    """Print the next ring of keys, secrets and all, for a secret store to keep. Changes nothing."""
+    with one_sentence():
+        settings = Settings()
+        path = settings.audit_keys_path if is_audit else settings.keys_path
+        # What the trail was ever sealed with is needed to verify it.
+        keep = _FOR_EVER if is_audit else timedelta(days=settings.session_max_days)
+        if startup.is_missing(path):
+            ring = KeyRing((new_key(utc_now()),))
+        else:
+            ring = startup.read_ring(path).rotate(now=utc_now(), keep=keep)
+    click.echo(ring.text())

@@ -75,8 +75,8 @@ class KeyRing:
         ]
         return KeyRing((*kept, new_key(made_at)))
 
-    def write(self, path: Path) -> None:
-        """Replace the file in one step, readable by the owner alone."""
+    def text(self) -> str:
+        """Return what a file of this ring holds, secrets and all."""
         entries = [
             {
                 "kid": key.kid,
@@ -85,11 +85,15 @@ class KeyRing:
             }
             for key in self.keys
         ]
+        return json.dumps({"keys": entries}, indent=2)
+
+    def write(self, path: Path) -> None:
+        """Replace the file in one step, readable by the owner alone."""
         temporary = path.with_suffix(".new")
         temporary.unlink(missing_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"keys": entries}, file, indent=2)
+            file.write(self.text())
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

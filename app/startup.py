@@ -26,6 +26,8 @@ from app.standing import DatabaseTooNew, Standing, find_standing
 
 Report = Callable[[str], None]
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
+# A secret store mounts files that belong to somebody else, for a group of the server's.
+_STORE_OTHERS = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO
 
 
 def explain(error: ValidationError) -> str:
@@ -150,23 +152,54 @@ def _unwritable(path: Path, setting: str = "INSTANCE_DIR") -> str:
 def check_keys(settings: Settings) -> None:
     """Raise CannotStart if there is a key ring that cannot be used, of tokens or of the trail."""
     if settings.secret_key is None:
-        _check_ring(settings.keys_path, "everybody logs in again")
-    _check_ring(settings.audit_keys_path, "what the old one sealed cannot be verified any more")
+        _check_ring(settings, settings.keys_path, "everybody logs in again")
+    price = "what the old one sealed cannot be verified any more"
+    _check_ring(settings, settings.audit_keys_path, price)
 
 
-def _check_ring(path: Path, price: str) -> None:
-    try:
-        KeyRing.read(path)
-        mode = path.stat().st_mode
-    except FileNotFoundError:
+def _check_ring(settings: Settings, path: Path, price: str) -> None:
+    advice = f"Restore it from a copy, or move it away: a new one is made and {price}."
+    if settings.keys_dir is not None:
+        option = " --audit" if path == settings.audit_keys_path else ""
+        advice = f"Let the store put there what `portfolio keys make{option}` prints."
+    if is_missing(path):
+        if settings.keys_dir is not None and settings.secret_key is None:
+            raise CannotStart(f"{path} is missing. {advice}")
         return
+    read_ring(path, advice)
+    if is_exposed(settings, path):
+        raise CannotStart(f"{path} can be read by others. {how_to_close(settings, path)}")
+
+
+def is_missing(path: Path) -> bool:
+    """Whether nothing is there. What cannot be looked at is there: reading it says why not."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def read_ring(path: Path, advice: str = "Mend it first.") -> KeyRing:
+    """Return the ring of keys in a file, or raise CannotStart with this advice."""
+    try:
+        return KeyRing.read(path)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CannotStart(
-            f"{path} cannot be read as a key ring. Restore it from a copy, or move it away: "
-            f"a new one is made and {price}."
-        ) from error
-    if mode & OTHERS:
-        raise CannotStart(f"{path} can be read by others. Run: chmod 600 {path}")
+        raise CannotStart(f"{path} cannot be read as a key ring. {advice}") from error
+
+
+def is_exposed(settings: Settings, path: Path) -> bool:
+    """Whether others have rights to a file of keys that they should not have."""
+    return bool(path.stat().st_mode & (OTHERS if settings.keys_dir is None else _STORE_OTHERS))
+
+
+def how_to_close(settings: Settings, path: Path) -> str:
+    """Return what to do about a file of keys that is exposed."""
+    if settings.keys_dir is None:
+        return f"Run: chmod 600 {path}"
+    return "Let the store mount it with mode 0400, or 0440 for a group of the server's."
 
 
 def read_standing(settings: Settings) -> Standing:

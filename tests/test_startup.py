@@ -164,6 +164,12 @@ class TestKeys:
         path = ready.keys_path
         assert refusal(ready, tmp_path) == f"{path} can be read by others. Run: chmod 600 {path}"
 
+    def test_in_a_folder_that_cannot_be_looked_into(self, ready: Settings, tmp_path: Path) -> None:
+        """A file where a folder is named, since nothing is closed to root."""
+        inside = ready.instance_dir / "portfolio.db"
+        settings = make_settings(ready.instance_dir, keys_dir=inside)
+        assert "cannot be read as a key ring" in refusal(settings, tmp_path)
+
     def test_a_folder_in_their_place(self, ready: Settings, tmp_path: Path) -> None:
         ready.keys_path.unlink()
         ready.keys_path.mkdir()

@@ -136,11 +136,11 @@ class Settings(FeatureSettings, LimitSettings, LoginSettings, PlaceSettings):
 
     @property
     def keys_path(self) -> Path:
-        return self.instance_dir / "keys.json"
+        return (self.keys_dir or self.instance_dir) / "keys.json"
 
     @property
     def audit_keys_path(self) -> Path:
-        return self.instance_dir / "audit-keys.json"
+        return (self.keys_dir or self.instance_dir) / "audit-keys.json"
 
     @property
     def uploads_dir(self) -> Path:

@@ -25,6 +25,12 @@ class LoginSettings(BaseModel):
         description="Signs tokens instead of the key ring in the instance folder, for hosts "
         "without a lasting disk. At least 32 characters, random.",
     )
+    keys_dir: Path | None = Field(
+        None,
+        description="Folder in which a secret store mounts `keys.json` and `audit-keys.json`; it "
+        "is never written to. `portfolio keys make` prints what belongs in them. Default: the "
+        "instance folder.",
+    )
     signup: Literal["open", "invite", "closed"] | None = Field(
         None,
         description="Who may create an account: `open`, `invite`, `closed`. "

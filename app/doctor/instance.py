@@ -22,7 +22,7 @@ from app.doctor.trail import examine_trail
 from app.hosts import is_loopback, read_origin, split_origin
 from app.outlook import foresee
 from app.sites import read_date
-from app.startup import OTHERS, CannotStart, read_standing
+from app.startup import OTHERS, CannotStart, how_to_close, is_exposed, read_standing
 
 # The first releases in which a commit cannot be lost at the end of a checkpoint.
 SAFE_SQLITE = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
@@ -83,13 +83,12 @@ def is_safe_sqlite(found: tuple[int, ...]) -> bool:
 
 
 def _files(settings: Settings) -> Iterator[Finding]:
-    paths = [settings.instance_dir]
+    yield _file(settings.instance_dir)
     if settings.secret_key is None:
-        paths += [settings.keys_path, settings.audit_keys_path]
+        for path in (settings.keys_path, settings.audit_keys_path):
+            yield _file(path) if settings.keys_dir is None else _mounted(settings, path)
     if settings.sqlite_path is not None:
-        paths.append(settings.sqlite_path)
-    for path in paths:
-        yield _file(path)
+        yield _file(settings.sqlite_path)
     if settings.breached_passwords is not None:
         reason = check_list(settings.breached_passwords)
         yield Finding(
@@ -110,6 +109,17 @@ def _file(path: Path) -> Finding:
     if mode & OTHERS:
         wanted = "700" if path.is_dir() else "600"
         return Finding("Files", str(path), text, Verdict.BAD, f"Run: chmod {wanted} {path}")
+    return Finding("Files", str(path), text)
+
+
+def _mounted(settings: Settings, path: Path) -> Finding:
+    """Look at a file that a secret store is to provide."""
+    if not path.exists():
+        advice = "Let the store put there what `portfolio keys make` prints."
+        return Finding("Files", str(path), "missing", Verdict.BAD, advice)
+    text = f"{stat.filemode(path.stat().st_mode)} {_owner(path)}"
+    if is_exposed(settings, path):
+        return Finding("Files", str(path), text, Verdict.BAD, how_to_close(settings, path))
     return Finding("Files", str(path), text)
 
 
