@@ -3,8 +3,10 @@
 import asyncio
 import functools
 import shutil
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -13,6 +15,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
+from app.models import utc_now
+from app.services.proof import FRESH
 from tests.conftest import missing
 from tests.people import PASSWORD
 from tests.server.process import RunningServer, run_command
@@ -56,6 +60,13 @@ class Site(RunningServer):
         """Log in from outside the browser."""
         login = {"uid": uid, "password": password}
         return httpx.post(f"{self.url}/api/v1/auth/login", json=login)
+
+    def grow_old(self) -> None:
+        """Let all logins there are have begun so long ago that they are not fresh any more."""
+        began = f"{utc_now() - FRESH:%Y-%m-%d %H:%M:%S.%f}"
+        with closing(sqlite3.connect(self.folder / "instance" / "portfolio.db")) as database:
+            database.execute("UPDATE user_session SET created_at = ?", (began,))
+            database.commit()
 
     def promote(self, uid: str) -> None:
         """Make an account an admin's."""

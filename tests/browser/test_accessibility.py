@@ -50,6 +50,20 @@ def posted(path: str, button: str = SUBMIT) -> Visit:
     return visit
 
 
+def asked_again(path: str, button: str, **fields: str) -> Visit:
+    """Return a visit with a login that is not fresh, to a form that then asks for the password."""
+
+    async def visit(page: Page, site: Site) -> None:
+        await page.goto(site.url + path)
+        site.grow_old()
+        for name, value in fields.items():
+            await page.fill(f"#f-{name}", value)
+        await page.click(button)
+        await expect(page.get_by_text("because you logged in a while ago")).to_be_visible()
+
+    return visit
+
+
 def with_section(path: str) -> Visit:
     """Return a visit on a site with a section that the visitor is in."""
 
@@ -107,6 +121,22 @@ VISITS: dict[str, tuple[str, Visit]] = {
         LONG_UID,
         posted("/account", "form[action='/account/password'] .actions *"),
     ),
+    "account, password for the profile": (
+        LONG_UID,
+        asked_again("/account", "form[action$='/profile'] .actions *", email="x@example.org"),
+    ),
+    "account, password for other logins": (
+        "layla",
+        asked_again("/account", "form[action$='/end-others'] button"),
+    ),
+    "account, password for one login": (
+        "layla",
+        asked_again("/account", "form[action$='/sessions/end'] button"),
+    ),
+    "user, password for oneself": (
+        "root.admin",
+        asked_again("/admin/users/root.admin", "main form .actions *", email="x@example.org"),
+    ),
     "account, a picture": ("layla", choosing("me.jpg", photo())),
     "account, no picture": ("layla", choosing("me.jpg", b"text")),
     "account, leaving": (LONG_UID, at("/account/delete")),
@@ -146,6 +176,7 @@ async def states(browser: Browser, site: Site) -> dict[str, Any]:
         site.sign_up(uid, name=name)
     site.promote("root.admin")
     found: dict[str, Any] = {"": None}
+    site.log_in("layla")
     for uid in ("root.admin", "layla", LONG_UID):
         context = await browser.new_context()
         body = {"uid": uid, "password": PASSWORD}

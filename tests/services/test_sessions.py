@@ -240,8 +240,10 @@ class TestEndOne:
 
     async def test_another_without_the_password(self, resources: Resources, ada: User) -> None:
         current, other = await open_one(resources, ada), await open_one(resources, ada)
+        actor = acting(ada, current)
         with pytest.raises(PasswordNeeded):
-            await self.end(resources, acting(ada, current), other.sid, is_proved=False)
+            async with resources.database.transaction() as session:
+                await sessions.end_session(session, actor, sid=other.sid, now=NOW)
         assert (await must(resources, other)).revoked_at is None
         await self.end(resources, acting(ada, current), current.sid, is_proved=False)
         assert (await must(resources, current)).revoked_at == NOW
