@@ -3,6 +3,7 @@
 It is asked for before what a login depends on is changed, and before other logins are ended. Who
 has only just logged in has given it; who found an open browser, or a stolen cookie, has not. Use
 cases that want it take `is_proved`, which `has_proof` finds out before their transaction begins.
+docs/decisions/0023 says why.
 """
 
 from collections.abc import Mapping
