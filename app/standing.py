@@ -42,13 +42,14 @@ async def find_standing(settings: Settings) -> Standing:
         engine = make_engine(settings, begin="BEGIN", pragmas=LOOK_ONLY, poolclass=NullPool)
         try:
             async with engine.connect() as connection:
-                current = await connection.run_sync(_current_revision)
+                current = await connection.run_sync(find_revision)
         finally:
             await engine.dispose()
     return _compare(current, list_revisions(ASSETS_DIR / "alembic" / "versions"))
 
 
-def _current_revision(connection: Connection) -> str | None:
+def find_revision(connection: Connection) -> str | None:
+    """Return the revision of a database; None of one that no migration has seen."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()

@@ -274,6 +274,16 @@ class TestServer:
         assert (found.value, found.verdict) == ("HTTP 503", Verdict.BAD)
         assert found.advice == "Look at the server's log."
 
+    def test_not_ready_and_why(self, tmp_path: Path) -> None:
+        reasons = [{"code": "a", "detail": "Do this."}, {"code": "b", "detail": "And\nthat."}]
+        with answering(503, json.dumps({"reasons": reasons}).encode()) as port:
+            assert self.ask(tmp_path, port).advice == "Do this. And\\nthat."
+
+    @pytest.mark.parametrize("reasons", [None, "none", [None], [{"detail": 1}], [{}], []])
+    def test_not_ready_and_reasons_that_are_none(self, tmp_path: Path, reasons: object) -> None:
+        with answering(503, json.dumps({"reasons": reasons}).encode()) as port:
+            assert self.ask(tmp_path, port).advice == "Look at the server's log."
+
     def test_ready(self, tmp_path: Path) -> None:
         with answering(200, b'{"status": "ready", "version": "1.2.3"}') as port:
             found = self.ask(tmp_path, port)

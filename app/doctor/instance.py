@@ -15,11 +15,12 @@ from sqlalchemy.exc import ArgumentError
 
 from app.breaches import check_list
 from app.config import Settings, unknown_settings
-from app.doctor.asking import NO_ANSWER, ask
+from app.doctor.asking import NO_ANSWER, Answer, ask
 from app.doctor.findings import Finding, Verdict
 from app.doctor.front_end import judge
 from app.doctor.trail import examine_trail
 from app.hosts import is_loopback, read_origin, split_origin
+from app.observability import escape
 from app.outlook import foresee
 from app.sites import read_date
 from app.startup import OTHERS, CannotStart, how_to_close, is_exposed, read_standing
@@ -207,4 +208,13 @@ def _running_server(settings: Settings) -> Finding:
         return Finding("Server", url, "no answer", Verdict.NOTE, advice)
     if answer.is_success:
         return Finding("Server", url, f"ready, version {found}")
-    return Finding("Server", url, found, Verdict.BAD, "Look at the server's log.")
+    advice = _read_reasons(answer) or "Look at the server's log."
+    return Finding("Server", url, found, Verdict.BAD, advice)
+
+
+def _read_reasons(answer: Answer) -> str:
+    """Return what a server that is not ready says has to be mended; nothing if it says nothing."""
+    try:
+        return escape(" ".join(reason["detail"] for reason in answer.json()["reasons"]))
+    except (ValueError, KeyError, TypeError):
+        return ""

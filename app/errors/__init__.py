@@ -50,7 +50,8 @@ a slug for programs, a title, and advice on what to do next. Services raise them
         ├── TooManyConnections
         ├── HashingBusy           too many logins wait for a hash
         ├── PicturesBusy          too many pictures wait to be decoded
-        └── DatabaseBusy          no connection in time, or the database cannot be reached
+        ├── DatabaseBusy          no connection in time, or the database cannot be reached
+        └── NotReady              something has to be mended first; the reasons say what
 """
 
 from app.errors.accounts import (
@@ -98,6 +99,7 @@ from app.errors.general import (
     MalformedBody,
     MethodNotAllowed,
     NotFound,
+    NotReady,
     RequestTimeout,
     TooManyAttempts,
     TooManyConnections,
@@ -132,6 +134,7 @@ __all__ = [
     "MalformedBody",
     "MethodNotAllowed",
     "NotFound",
+    "NotReady",
     "NotYours",
     "PageNeedsLogin",
     "PasswordNeeded",

@@ -178,3 +178,16 @@ class TooManyConnections(Unavailable):
 class DatabaseBusy(Unavailable):
     slug = "database-busy"
     title = "The database is busy"
+
+
+class NotReady(Unavailable):
+    slug = "not-ready"
+    title = "This server cannot do its work"
+    advice = "Whoever runs the site has to mend what the reasons say."
+
+    def __init__(
+        self, detail: str | None = None, *, reasons: tuple[Mapping[str, str], ...] = ()
+    ) -> None:
+        if reasons:
+            self.extensions = {"reasons": list(reasons)}
+        super().__init__(detail or " ".join(reason["detail"] for reason in reasons) or None)

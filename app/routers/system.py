@@ -5,10 +5,11 @@ from pydantic import BaseModel, Field
 
 from app import __version__
 from app.dependencies import ResourcesDep, VisitDep
-from app.errors import DatabaseBusy
+from app.errors import NotReady
 from app.incoming import Forwarding, get_forwarding
 from app.openapi import refusals
 from app.routing import Router
+from app.services import readiness
 
 router = Router(tags=["system"])
 
@@ -24,10 +25,13 @@ async def get_health() -> Health:
     return Health(status="ok", version=__version__)
 
 
-@router.get("/readyz", responses=refusals(DatabaseBusy))
+@router.get("/readyz", responses=refusals(NotReady))
 async def get_readiness(resources: ResourcesDep) -> Health:
-    """Say whether the database answers too."""
-    await resources.database.ping()
+    """Say whether everything is there that requests need; if not, what has to be mended."""
+    found = await readiness.find_hindrances(resources)
+    if found:
+        reasons = tuple({"code": one.code, "detail": one.detail} for one in found)
+        raise NotReady(reasons=reasons)
     return Health(status="ready", version=__version__)
 
 

@@ -32,6 +32,11 @@ class ProblemField(BaseModel):
     code: str
 
 
+class ProblemReason(BaseModel):
+    code: str
+    detail: str = Field(description="What is wrong and what to do.")
+
+
 class Problem(BaseModel):
     """RFC 9457 problem details."""
 
@@ -42,3 +47,4 @@ class Problem(BaseModel):
     instance: str
     request_id: str
     errors: list[ProblemField] | None = None
+    reasons: list[ProblemReason] | None = None

@@ -5,6 +5,9 @@ import pytest
 from fastapi import FastAPI
 
 from app import __version__
+from app.resources import Resources
+from app.services.readiness import NO_DATABASE
+from tests.services.test_readiness import at_revision
 from tests.wire import LOGIN, ONE_ENGINE, SESSION, visitor
 
 NOBODY_LISTENS = "postgresql://nobody@127.0.0.1:1/none"
@@ -36,8 +39,21 @@ async def test_healthz_does_not_need_the_database(client: httpx.AsyncClient) -> 
 async def test_without_the_database_it_is_not_ready(client: httpx.AsyncClient) -> None:
     answer = await client.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json()["type"] == "/problems#database-busy"
+    assert answer.json()["type"] == "/problems#not-ready"
+    assert answer.json()["reasons"] == [{"code": NO_DATABASE.code, "detail": NO_DATABASE.detail}]
+    assert answer.json()["detail"] == NO_DATABASE.detail
     assert answer.headers["Retry-After"] == "2"
+    for secret in ("127.0.0.1", "nobody", "none"):
+        assert secret not in answer.text
+
+
+async def test_a_page_says_why_it_is_not_ready(
+    client: httpx.AsyncClient, resources: Resources
+) -> None:
+    async with at_revision(resources, None):
+        answer = await client.get("/readyz", headers={"Accept": "text/html"})
+    assert answer.status_code == 503
+    assert "portfolio migrate" in answer.text
 
 
 @ONE_ENGINE

@@ -1,0 +1,88 @@
+"""Whether this instance can do its work, and if not, what a person has to do.
+
+Load balancers ask every few seconds, and anybody may: a reason names no address and no path. It is
+about what can be mended while the server runs; what can only be wrong at a start, startup.py says.
+"""
+
+import asyncio
+import os
+import shutil
+from dataclasses import dataclass
+from functools import cache
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.config import ASSETS_DIR, Settings
+from app.errors import DatabaseBusy
+from app.resources import Resources
+from app.standing import find_revision, list_revisions
+
+# Whoever asks gives up soon, and a database that takes this long is no help to anybody.
+PATIENCE_SECONDS = 3.0
+# Below this SQLite and the pictures soon find no room.
+LEAST_FREE_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Hindrance:
+    """What stands in the way: a word for programs, and a sentence for who can mend it."""
+
+    code: str
+    detail: str
+
+
+NO_DATABASE = Hindrance(
+    "database-out-of-reach",
+    "The database does not answer. Start it, or set DATABASE_URL to where it is.",
+)
+MIGRATIONS_PENDING = Hindrance(
+    "migrations-pending",
+    "The database is older than this program. Run `portfolio migrate`, or start the server anew.",
+)
+NOT_WRITABLE = Hindrance(
+    "instance-not-writable",
+    "The instance folder cannot be written to. Give the server's user the right to.",
+)
+DISK_FULL = Hindrance("disk-full", "The disk of the instance folder is full. Make room on it.")
+HINDRANCES = (NO_DATABASE, MIGRATIONS_PENDING, NOT_WRITABLE, DISK_FULL)
+
+
+async def find_hindrances(resources: Resources) -> list[Hindrance]:
+    """Return everything that keeps this instance from its work, in the order of HINDRANCES."""
+    found = [
+        await _look_at_database(resources),
+        await asyncio.to_thread(_look_at_disk, resources.settings),
+    ]
+    return [hindrance for hindrance in found if hindrance is not None]
+
+
+async def _look_at_database(resources: Resources) -> Hindrance | None:
+    try:
+        async with (
+            asyncio.timeout(PATIENCE_SECONDS),
+            resources.database.transaction(read_only=True) as session,
+        ):
+            revision = await (await session.connection()).run_sync(find_revision)
+    except (DatabaseBusy, SQLAlchemyError, OSError):
+        # Not logged: a driver's message may quote the address, password included.
+        return NO_DATABASE
+    known = _list_revisions()
+    # A revision that is not known is newer than this program. That refuses to start with it, but
+    # what runs already goes on: in a rolling update all old servers would be gone at once.
+    return MIGRATIONS_PENDING if revision is None or revision in known[:-1] else None
+
+
+@cache
+def _list_revisions() -> tuple[str, ...]:
+    """Return the revisions that this program came with."""
+    return list_revisions(ASSETS_DIR / "alembic" / "versions")
+
+
+def _look_at_disk(settings: Settings) -> Hindrance | None:
+    folders = {settings.instance_dir}
+    if settings.sqlite_path is not None:
+        folders.add(settings.sqlite_path.parent)
+    if not all(os.access(folder, os.W_OK | os.X_OK) for folder in folders):
+        return NOT_WRITABLE
+    free = min(shutil.disk_usage(folder).free for folder in folders)
+    return DISK_FULL if free < LEAST_FREE_BYTES else None
