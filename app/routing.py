@@ -1,20 +1,22 @@
 """How a request finds its route, and how a route calls its function.
 
 Every router of ours is a `Router`; its routes are FastAPI's, in a flat list, documented and
-validated by FastAPI. Two things are done another way, because "who am I" is asked on every page:
+validated by FastAPI. Three things are done another way, because "who am I" is asked on every page:
 
 A route whose function needs nothing but what is found out from the request itself (no parameter, no
 body, no transaction) is called directly. What FastAPI would add for such a route is bookkeeping for
 things that are not there. What it answers is validated all the same.
+
+What other routes need of that kind is one call for FastAPI, however much there is below it.
 
 Routes are looked up by their path instead of one after the other.
 """
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from functools import partial
+from functools import cache, partial
 from typing import Any, Self
 
 from fastapi import APIRouter, Request, Response
@@ -29,6 +31,8 @@ from app.openapi import operation_id
 from app.strict_json import loads
 
 _UNCALLED = object()
+# Where a request's scope holds what was found out for it.
+_KNOWN = "portfolio.known"
 
 
 class StrictRequest(Request):
@@ -71,15 +75,41 @@ class Call:
 
     async def make(self, request: Request, known: dict[Any, Any]) -> Any:
         """Call everything that is needed, each once, and then the function."""
-        values: dict[str, Any] = {}
-        for name, call in self.needs:
-            found = known.get(call.function, _UNCALLED)
-            if found is _UNCALLED:
-                found = known[call.function] = await call.make(request, known)
-            values[name] = found
+        values = {name: await call.make_once(request, known) for name, call in self.needs}
         if self.request_name is not None:
             values[self.request_name] = request
         return await self.function(**values)
+
+    async def make_once(self, request: Request, known: dict[Any, Any]) -> Any:
+        """Return what is known of the function, or call it."""
+        found = known.get(self.function, _UNCALLED)
+        if found is _UNCALLED:
+            found = known[self.function] = await self.make(request, known)
+        return found
+
+
+def shorten(dependant: Dependant) -> Dependant:
+    """Return the same with each dependency that needs only the request in one piece."""
+    return replace(dependant, dependencies=[_in_one_piece(one) for one in dependant.dependencies])
+
+
+def _in_one_piece(dependant: Dependant) -> Dependant:
+    call = Call.plan(dependant)
+    if call is None:
+        return shorten(dependant)
+    return Dependant(
+        call=_calling(call), name=dependant.name, request_param_name="request", path=dependant.path
+    )
+
+
+@cache
+def _calling(call: Call) -> Callable[[Request], Awaitable[Any]]:
+    """Return what makes a call, with what other calls of the request have found out."""
+
+    async def make(request: Request) -> Any:
+        return await call.make_once(request, request.scope.setdefault(_KNOWN, {}))
+
+    return make
 
 
 def _is_plain(dependant: Dependant) -> bool:
@@ -109,7 +139,10 @@ class Route(APIRoute):
             self.app = self._answer_with(call)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        # Its document is made from all that stands there.
+        described, self.dependant = self.dependant, shorten(self.dependant)
         handle = super().get_route_handler()
+        self.dependant = described
 
         async def handle_strictly(request: Request) -> Response:
             return await handle(StrictRequest(request.scope, request.receive))

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_dependant
 from fastapi.exceptions import ResponseValidationError
@@ -119,6 +119,79 @@ async def client(router: Router) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=serve)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as visitor:
         yield visitor
+
+
+class TestInOnePiece:
+    """What needs only the request is called once for a request, however often it is asked for."""
+
+    @pytest.fixture
+    def calls(self) -> list[str]:
+        return []
+
+    @pytest.fixture
+    async def client(self, calls: list[str]) -> AsyncIterator[httpx.AsyncClient]:
+        async def who(request: Request) -> str:
+            calls.append("who")
+            if "no" in request.headers:
+                raise HTTPException(418)
+            return "ada"
+
+        async def greet(who: Annotated[str, Depends(who)]) -> str:
+            calls.append("greet")
+            return f"Hello {who}"
+
+        async def begin(greet: Annotated[str, Depends(greet)]) -> AsyncIterator[str]:
+            calls.append("begin")
+            yield greet
+            calls.append("end")
+
+        app, router = FastAPI(), Router(tags=["x"])
+
+        @router.post("/{number}")
+        async def endpoint(
+            number: int,
+            person: Person,
+            greet: Annotated[str, Depends(greet)],
+            begun: Annotated[str, Depends(begin)],
+            who: Annotated[str, Depends(who)],
+        ) -> list[str]:
+            return [str(number), person.name, greet, begun, who]
+
+        app.include_router(router)
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            yield client
+
+    async def test_each_once(self, client: httpx.AsyncClient, calls: list[str]) -> None:
+        for number in (1, 2):
+            answer = await client.post(f"/{number}", json={"name": "Bob"})
+            assert answer.json() == [str(number), "Bob", "Hello ada", "Hello ada", "ada"]
+        assert calls == ["who", "greet", "begin", "end"] * 2
+
+    async def test_a_refusal_inside(self, client: httpx.AsyncClient, calls: list[str]) -> None:
+        answer = await client.post("/1", json={"name": "Bob"}, headers={"no": "1"})
+        assert answer.status_code == 418
+        assert calls == ["who"]
+
+    async def test_parameters_and_bodies_are_checked(self, client: httpx.AsyncClient) -> None:
+        answer = await client.post("/x", json={})
+        places = [error["loc"] for error in answer.json()["detail"]]
+        assert places == [["path", "number"], ["body", "name"]]
+
+    async def test_the_document_names_what_is_below(self) -> None:
+        scheme = APIKeyCookie(name="x", auto_error=False)
+
+        async def inner(_cookie: Annotated[str | None, Depends(scheme)] = None) -> int:
+            return 1
+
+        app, router = FastAPI(), Router(tags=["x"])
+
+        @router.post("/")
+        async def endpoint(person: Person, inner: Annotated[int, Depends(inner)]) -> int:
+            return inner + len(person.name)
+
+        app.include_router(router)
+        assert app.openapi()["paths"]["/"]["post"]["security"] == [{"APIKeyCookie": []}]
 
 
 class TestDirectCall:
