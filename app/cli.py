@@ -26,7 +26,7 @@ from app.models import Role, utc_now
 from app.principals import OPERATOR
 from app.resources import Resources
 from app.schemas import UserAdminUpdate, UserCreate
-from app.services import accounts, audit, credentials
+from app.services import accounts, audit, credentials, second_factors
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -206,6 +206,19 @@ def reset_user(uid: str) -> None:
     click.echo(run(reset))
 
 
+@users.command("remove-second-factor")
+@uid_argument
+def remove_second_factor(uid: str) -> None:
+    """Take away the second factor of somebody who has lost it, and end all their logins."""
+
+    async def remove(session: AsyncSession, _resources: Resources) -> str:
+        user = await accounts.get_user(session, uid=uid)
+        await second_factors.remove_from(session, OPERATOR, user_id=user.id)
+        return f"{user.uid} logs in with the password alone again."
+
+    click.echo(run(remove))
+
+
 @keys.command("rotate")
 def rotate_keys() -> None:
     """Sign with a new key from the next start on. Old ones verify until their logins have ended."""
@@ -221,19 +234,24 @@ def rotate_keys() -> None:
         if not settings.keys_path.exists():
             raise startup.CannotStart("There is no key ring yet. Run `portfolio serve` once.")
         keep = timedelta(days=settings.session_max_days)
-        ring = KeyRing.read(settings.keys_path).rotate(now=utc_now(), keep=keep)
+        ring = KeyRing.read(settings.keys_path)
 
-    async def write() -> None:
-        ring.write(settings.keys_path)
+    async def rotate(session: AsyncSession, _resources: Resources) -> KeyRing:
+        used = await second_factors.list_kids(session)
+        rotated = ring.rotate(now=utc_now(), keep=keep, used=used)
 
-    async def rotate(session: AsyncSession, _resources: Resources) -> None:
-        audit.record(session, OPERATOR, "keys-rotated", kid=ring.current.kid)
+        async def write() -> None:
+            rotated.write(settings.keys_path)
+
+        audit.record(session, OPERATOR, "keys-rotated", kid=rotated.current.kid)
         # After it, so that no new key is there that the trail does not know of.
         at_the_end(session, write)
+        return rotated
 
-    run(rotate)
+    made = run(rotate)
+    kept = f", and {len(made.retired)} for second factors alone" if made.retired else ""
     click.echo(
-        f"New key {ring.current.kid}; {len(ring.keys)} in all. Restart the server to use it."
+        f"New key {made.current.kid}; {len(made.keys)} in all{kept}. Restart the server to use it."
     )
 
 
@@ -249,5 +267,8 @@ def make_keys(*, is_audit: bool) -> None:
         if startup.is_missing(path):
             ring = KeyRing((new_key(utc_now()),))
         else:
-            ring = startup.read_ring(path).rotate(now=utc_now(), keep=keep)
+            before = startup.read_ring(path)
+            # Which of them second factors need only the database knows, which need not be there.
+            used = {key.kid for key in (*before.keys, *before.retired)}
+            ring = before.rotate(now=utc_now(), keep=keep, used=used)
     click.echo(ring.text())

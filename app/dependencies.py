@@ -19,15 +19,18 @@ from app.errors import (
     AdminRequired,
     CredentialsDisagree,
     PageNeedsLogin,
+    SecondFactorRequired,
     TokenInvalid,
     Unauthenticated,
 )
 from app.incoming import (
     get_actor,
     get_resources,
+    get_settings,
     get_visit,
     read_bearer,
     read_session_cookie,
+    wants_html,
 )
 from app.middleware import SAFE_METHODS
 from app.models import SessionKind, utc_now
@@ -141,13 +144,13 @@ async def _renew_cookie(request: Request, principal: Principal) -> None:
         request.state.cookies.append(set_cookie(profile, token, expires_at - now))
 
 
-async def get_optional_user(
+async def find_viewer(
     request: Request,
     _password: Annotated[str | None, Depends(_password_flow)] = None,
     _cookie: Annotated[str | None, Depends(_cookie_scheme)] = None,
     _bearer: Annotated[object, Depends(_bearer_scheme)] = None,
 ) -> Principal | None:
-    """Who is asking, if anybody; credentials that do not hold count as none."""
+    """Return who is asking, if anybody, whatever may be open to them; a cookie is renewed."""
     try:
         principal = await find_principal(request)
     except TokenInvalid:
@@ -158,6 +161,29 @@ async def get_optional_user(
     return principal
 
 
+AnyUser = Annotated[Principal | None, Depends(find_viewer)]
+
+
+async def get_optional_user(
+    request: Request,
+    _password: Annotated[str | None, Depends(_password_flow)] = None,
+    _cookie: Annotated[str | None, Depends(_cookie_scheme)] = None,
+    _bearer: Annotated[object, Depends(_bearer_scheme)] = None,
+) -> Principal | None:
+    """Who is asking, if anybody; credentials that do not hold count as none.
+
+    Nor do those of somebody who must set up a second factor first: they are nobody here, and pages
+    lead them there.
+    """
+    principal = await find_viewer(request)
+    if principal is None or not principal.is_held(get_settings(request)):
+        return principal
+    if request.method in SAFE_METHODS and wants_html(request):
+        raise SecondFactorRequired
+    request.state.principal = None
+    return None
+
+
 OptionalUser = Annotated[Principal | None, Depends(get_optional_user)]
 
 
@@ -165,18 +191,18 @@ async def get_current_user(request: Request, principal: OptionalUser) -> Princip
     """Who is asking; refuses when nobody is."""
     if principal is None:
         # Once more, for its reason: credentials that do not hold raise theirs here.
-        await find_principal(request)
-        raise Unauthenticated
+        held = await find_principal(request)
+        raise Unauthenticated if held is None else SecondFactorRequired
     return principal
 
 
 CurrentUser = Annotated[Principal, Depends(get_current_user)]
 
 
-async def get_page_user(principal: OptionalUser) -> Principal:
+async def get_page_user(request: Request, principal: OptionalUser) -> Principal:
     """Who is looking at a page; leads to the login page when nobody is."""
     if principal is None:
-        raise PageNeedsLogin
+        raise PageNeedsLogin if await find_viewer(request) is None else SecondFactorRequired
     return principal
 
 

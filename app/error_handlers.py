@@ -18,7 +18,14 @@ from starlette.routing import Match
 
 from app import errors
 from app.dependencies import find_principal
-from app.errors import AppError, FieldError, FieldsRefused, MethodNotAllowed, PageNeedsLogin
+from app.errors import (
+    AppError,
+    FieldError,
+    FieldsRefused,
+    MethodNotAllowed,
+    PageNeedsLogin,
+    SecondFactorRequired,
+)
 from app.incoming import wants_html
 from app.observability import conceal, request_id
 from app.rendering import page
@@ -61,6 +68,8 @@ async def respond(request: Request, error: Exception) -> Response:
     if isinstance(refusal, PageNeedsLogin) and request.method == "GET":
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/login?{urlencode({'next': target})}", status_code=303)
+    if isinstance(refusal, SecondFactorRequired) and request.method == "GET":
+        return RedirectResponse("/account/second-factor", status_code=303)
     await _remember_viewer(request)
     return page(request, "error.html", status=refusal.status, headers=headers, error=refusal)
 

@@ -1,7 +1,7 @@
 """Forms of the pages: read within bounds, checked against a wire model, shown again with messages.
 
-What a person typed is kept, passwords excepted; every message stands beside its field, under the
-name the field has in the form.
+What a person typed is kept, passwords and codes excepted; every message stands beside its field,
+under the name the field has in the form.
 """
 
 import re
@@ -30,6 +30,7 @@ _EMPTY = {
     "sessions_password": "Enter your current password.",
     "new_password": "Enter a new password.",
     "picture": "Choose a picture first.",
+    "code": "Enter the code that your app shows.",
 }
 # Printable ASCII without the backslash: browsers read `/\host`, and `/` with a tab or a line break
 # after it, as the beginning of another site's address.
@@ -46,8 +47,8 @@ class Form:
     errors: Mapping[str, str] = field(default_factory=dict)
 
     def value(self, name: str) -> str:
-        """Return what was typed in a field; nothing for a password."""
-        return "" if "password" in name else self.values.get(name, "")
+        """Return what was typed in a field; nothing for a password or a code."""
+        return "" if "password" in name or name == "code" else self.values.get(name, "")
 
     def check(
         self,

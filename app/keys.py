@@ -1,7 +1,8 @@
 """The ring of keys that tokens are signed with: made on first start, rotated by hand.
 
 A key has a public name, the `kid` that stands in a token's header. The newest key signs; older ones
-verify until every token they signed has expired. The file is the one secret that must survive:
+verify until every token they signed has expired. One that second factors were made with stays for
+them alone, retired, until the last of these is gone. The file is the one secret that must survive:
 whoever has it can log in as anybody, so it is readable by its owner alone and never in a backup.
 """
 
@@ -12,10 +13,11 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 KEY_BYTES = 32
 _KID = re.compile("[0-9a-f]{8}")
@@ -35,12 +37,18 @@ class SigningKey:
 
 
 class KeyRing:
-    """Keys by `kid`; the newest signs, the others verify until their tokens have expired."""
+    """Keys by `kid`; the newest signs, the others verify until their tokens have expired.
 
-    def __init__(self, keys: tuple[SigningKey, ...]) -> None:
+    Those that are `retired` verify no token; second factors made with them still hold.
+    """
+
+    def __init__(
+        self, keys: tuple[SigningKey, ...], *, retired: tuple[SigningKey, ...] = ()
+    ) -> None:
         if not keys:
             raise ValueError("A key ring holds at least one key.")
         self.keys = keys
+        self.retired = retired
         self.current = max(keys, key=lambda key: key.created_at)
 
     @classmethod
@@ -57,14 +65,18 @@ class KeyRing:
         Raises:
             OSError, ValueError, KeyError, TypeError: the file is not such a ring.
         """
-        entries = json.loads(path.read_text("utf-8"))["keys"]
-        return cls(tuple(_read_key(entry) for entry in entries))
+        content = json.loads(path.read_text("utf-8"))
+        return cls(
+            tuple(map(_read_key, content["keys"])),
+            retired=tuple(map(_read_key, content.get("retired", ()))),
+        )
 
-    def rotate(self, *, now: datetime, keep: timedelta) -> "KeyRing":
+    def rotate(self, *, now: datetime, keep: timedelta, used: Collection[str] = ()) -> "KeyRing":
         """Return a ring with a new current key, without keys whose tokens have all expired.
 
         A key's last token was made when its successor appeared, so it is kept that long and
-        `keep` (the longest life of a token) on top.
+        `keep` (the longest life of a token) on top. Then it is retired if it is among those that
+        are `used` for second factors, by `kid`, and gone if not.
         """
         ordered = sorted(self.keys, key=lambda key: key.created_at)
         # Whatever the clock said when the others were made: the new key is the newest.
@@ -73,19 +85,16 @@ class KeyRing:
         kept = [
             key for key, retired in zip(ordered, successors, strict=True) if retired + keep > now
         ]
-        return KeyRing((*kept, new_key(made_at)))
+        expired = [key for key in ordered if key not in kept]
+        retired = tuple(key for key in (*self.retired, *expired) if key.kid in used)
+        return KeyRing((*kept, new_key(made_at)), retired=retired)
 
     def text(self) -> str:
         """Return what a file of this ring holds, secrets and all."""
-        entries = [
-            {
-                "kid": key.kid,
-                "secret": base64.urlsafe_b64encode(key.secret).decode(),
-                "created_at": key.created_at.isoformat(),
-            }
-            for key in self.keys
-        ]
-        return json.dumps({"keys": entries}, indent=2)
+        content = {"keys": list(map(_write_key, self.keys))}
+        if self.retired:
+            content["retired"] = list(map(_write_key, self.retired))
+        return json.dumps(content, indent=2)
 
     def write(self, path: Path) -> None:
         """Replace the file in one step, readable by the owner alone."""
@@ -101,6 +110,14 @@ class KeyRing:
 
 def new_key(now: datetime) -> SigningKey:
     return SigningKey(secrets.token_hex(4), secrets.token_bytes(KEY_BYTES), now)
+
+
+def _write_key(key: SigningKey) -> dict[str, Any]:
+    return {
+        "kid": key.kid,
+        "secret": base64.urlsafe_b64encode(key.secret).decode(),
+        "created_at": key.created_at.isoformat(),
+    }
 
 
 def _read_key(entry: Mapping[str, str]) -> SigningKey:

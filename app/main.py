@@ -40,7 +40,17 @@ from app.notices import Notices
 from app.origins import OriginPolicy
 from app.proxies import TrustedProxies
 from app.resources import open_resources
-from app.routers import audit, auth, pages, pictures, sections, static, system, users
+from app.routers import (
+    audit,
+    auth,
+    pages,
+    pictures,
+    second_factors,
+    sections,
+    static,
+    system,
+    users,
+)
 from app.routing import RouteIndex
 from app.templating import Templates
 
@@ -63,6 +73,7 @@ ROUTES = [
     *static.router.routes,
     *pictures.router.routes,
     *pages.routes,
+    *second_factors.router.routes,
     *users.router.routes,
 ]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from app.config import Settings
 from app.db import Database
 from app.errors import AdminRequired, StaffRequired, TokenInvalid
 from app.exact import Version
@@ -22,9 +23,10 @@ _LOOKUP = """
 SELECT s.sid, s.id, s.kind, s.cookie_profile, s.user_agent, s.client_address,
        s.created_at, s.renewed_at, s.expires_at, s.ends_at,
        u.id, u.public_id, u.uid, u.name, u.email, u.role, u.is_active,
-       u.created_at, u.updated_at, i.name
+       u.created_at, u.updated_at, i.name, t.confirmed_at IS NOT NULL
 FROM user_session AS s JOIN "user" AS u ON u.id = s.user_id
 LEFT JOIN profile AS f ON f.user_id = u.id LEFT JOIN picture AS i ON i.id = f.picture_id
+LEFT JOIN second_factor AS t ON t.user_id = u.id
 WHERE s.revoked_at IS NULL AND u.is_active AND s.auth_epoch = u.auth_epoch AND s.sid = :key"""
 
 _ANY_ADMIN = """SELECT 1 FROM "user" WHERE role = 'admin' AND is_active LIMIT 1"""
@@ -100,6 +102,8 @@ class Principal:
     carrier: SessionKind
     # The name of the picture that is shown for this person, if they have one.
     picture: str | None = None
+    # Whether logins ask for a code.
+    has_second_factor: bool = False
     # Answers about nobody but this person, as they were first made.
     answers: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -110,6 +114,15 @@ class Principal:
     @property
     def is_staff(self) -> bool:
         return self.role in {Role.TEACHER, Role.ADMIN}
+
+    def must_have_second_factor(self, settings: Settings) -> bool:
+        """Whether this site wants a second factor of this person."""
+        wanted = settings.second_factor
+        return wanted == "everyone" or (wanted == "staff" and self.is_staff)
+
+    def is_held(self, settings: Settings) -> bool:
+        """Whether nothing is open to this person but setting up a second factor."""
+        return not self.has_second_factor and self.must_have_second_factor(settings)
 
 
 @dataclass(slots=True)
@@ -195,6 +208,7 @@ def _from_row(row: Sequence[Any], claims: Claims, carrier: SessionKind) -> Princ
         claims=claims,
         carrier=carrier,
         picture=row[19],
+        has_second_factor=bool(row[20]),
     )
 
 

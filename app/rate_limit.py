@@ -45,6 +45,7 @@ class Limits:
     login_address: Limit
     login_device: Limit
     confirmation: Limit
+    code: Limit
     signup: Limit
     link: Limit
     refresh: Limit
@@ -61,6 +62,7 @@ class Limits:
             login_address=Limit("address", settings.login_attempts_per_address, _QUARTER),
             login_device=Limit("device", settings.login_attempts, _QUARTER),
             confirmation=Limit("confirmation", settings.login_attempts, _QUARTER),
+            code=Limit("code", settings.code_attempts_per_hour, _HOUR),
             signup=Limit("signup", settings.signups_per_hour, _HOUR),
             link=Limit("link", settings.link_attempts, _QUARTER),
             refresh=Limit("refresh", settings.refresh_attempts, _QUARTER),

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from app.codes import CodeKeys
 from app.config import Settings
 from app.db import Database
 from app.devices import DeviceCodec
@@ -33,6 +34,7 @@ class Resources:
     kept: Kept
     hasher: PasswordHasher
     devices: DeviceCodec
+    codes: CodeKeys
     limits: Limits
     throttles: Throttles
     flood: Flood
@@ -63,6 +65,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             kept=Kept(database),
             hasher=hasher,
             devices=DeviceCodec(ring, timedelta(days=settings.known_device_days)),
+            codes=CodeKeys(ring),
             limits=Limits.read(settings),
             throttles=MemoryThrottles(),
             flood=Flood(),

@@ -4,7 +4,7 @@
  * The cookie carries the login where the browser returns it, elsewhere a token in memory.
  *
  * @typedef {{ id: string, uid: string, name: string, email: string | null, role: string }} User
- * @typedef {Error & { status?: number, retryAfter?: number }} Refusal
+ * @typedef {Error & { status?: number, type?: string, retryAfter?: number }} Refusal
  */
 
 const server = new URL(import.meta.url).origin;
@@ -12,19 +12,24 @@ let tokens = null; // the server's answer, and when it goes stale
 let refreshing = null;
 
 /**
- * Log in, and return who that is.
+ * Log in, and return who that is. Accounts with a second factor want a code of it as well: without
+ * one the refusal's type is "second-factor-needed".
  * @param {string} uid
  * @param {string} password
+ * @param {string} [code]
  * @returns {Promise<User>}
  * @throws {Refusal}
  */
-export async function login(uid, password) {
+export async function login(uid, password, code) {
   if (tokens) await logout();
-  const { user, session } = await ask("login", json({ uid, password }));
-  if ((await current())?.session.id !== session.id) {
-    // The cookie did not come back: a token, and no login left that nobody can use.
-    const body = new URLSearchParams({ username: uid, password });
-    keep(await ask("token", { method: "POST", body }));
+  // A code holds once. With one, a token comes along, should the cookie not come back.
+  const wanted = code ? { code, with_token: true } : {};
+  const { user, session, token } = await ask("login", json({ uid, password, ...wanted }));
+  if ((await current())?.session.id === session.id) {
+    if (token) await ask("revoke", form({ token: token.refresh_token }));
+  } else {
+    // A token then, and no login left that nobody can use.
+    keep(token ?? (await ask("token", form({ username: uid, password }))));
     await fetch(`/api/v1/auth/sessions/${session.id}`, { method: "DELETE" });
   }
   return user;
@@ -97,14 +102,18 @@ function json(value) {
   return { method: "POST", headers, body: JSON.stringify(value) };
 }
 
+function form(fields) {
+  return { method: "POST", body: new URLSearchParams(fields) };
+}
+
 async function ask(name, options) {
   const answer = await fetch(`/api/v1/auth/${name}`, options).catch((cause) => {
     const more = `portfolio doctor --origin ${location.origin}`;
     throw new Error(`${server} is down, or its CORS_ORIGINS lacks this page: ${more}`, { cause });
   });
   if (answer.ok) return answer.status === 204 ? null : answer.json();
-  const { title, detail } = await answer.json().catch(() => ({}));
+  const { title, detail, type } = await answer.json().catch(() => ({}));
   const error = new Error(detail ?? title ?? `Status ${answer.status}.`);
   const retryAfter = Number(answer.headers.get("Retry-After")) || undefined;
-  throw Object.assign(error, { status: answer.status, retryAfter });
+  throw Object.assign(error, { status: answer.status, type: type?.split("#")[1], retryAfter });
 }

@@ -19,7 +19,8 @@ import asyncpg
 from fastapi import FastAPI
 from sqlmodel import SQLModel
 
-from app import tokens
+from app import codes, tokens
+from app.codes import CodeKeys
 from app.keys import KeyRing
 from app.observability import ConsoleFormatter, JSONFormatter
 from app.passwords import PasswordHasher
@@ -40,7 +41,7 @@ _HASHES = re.compile(
     r"\$argon2|pbkdf2:sha256:\d+\$|scrypt:\d+:\d+:\d+\$|sha256\$[^$]{1,64}\$[0-9a-f]{64}"
 )
 # A form that is shown again carries on what the link its visitor opened brought along.
-_CARRIED_ON = re.compile(r'<input type="hidden" name="(?:token|invite)" value="[^"]*">')
+_CARRIED_ON = re.compile(r'<input type="hidden" name="(?:token|invite|ticket)" value="[^"]*">')
 _PAGE = 4096
 _FORMATTERS = (JSONFormatter(), ConsoleFormatter(colour=False))
 
@@ -131,9 +132,12 @@ def watch() -> None:
     _before(PasswordHasher, "hash", lambda _self, password, **_: CANARY.note("password", password))
     _before(PasswordHasher, "verify", lambda _self, word, _hash, **_: CANARY.note("password", word))
     _before(logging.Logger, "handle", lambda _self, record: CANARY.check_record(record))
-    _before(KeyRing, "__init__", lambda _self, keys: _note_keys(keys))
+    _before(KeyRing, "__init__", lambda _self, keys, retired=(): _note_keys((*keys, *retired)))
     _after(TokenCodec, "issue", lambda token: CANARY.note("token", token.rpartition(".")[2]))
     _after(TokenCodec, "issue_refresh", lambda made: CANARY.note("refresh token", made[-43:]))
+    _after(codes, "write_secret", lambda text: CANARY.note("second factor's secret", text))
+    _after(codes, "_group", lambda code: CANARY.note("recovery code", code))
+    _after(CodeKeys, "issue_ticket", lambda made: CANARY.note("ticket", made[-43:]))
     for place in (tokens, links):
         _after(place, "new_secret", lambda secret: CANARY.note("one-time secret", secret))
     answer = FastAPI.__call__

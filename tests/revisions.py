@@ -11,6 +11,7 @@ STEPS = {
     "2026112405": "Add audit_head; digests, seals and indexes of audit events.",
     "2026112406": "Chain and seal the audit events that are there.",
     "2026112407": "Let nobody change or delete audit events.",
+    "2026112701": "Add second_factor and recovery_code: a code besides the password.",
 }
 REVISIONS = tuple(STEPS)
 LINES = [f"{revision}: {sentence}" for revision, sentence in STEPS.items()]

@@ -158,7 +158,7 @@ class TestHelp:
         assert {path for path, command in self.commands() if not hasattr(command, "commands")} == {
             *("serve", "migrate", "doctor", "keys rotate", "keys make", "users list"),
             *("users create", "users promote", "users disable", "users reset", "import-flask"),
-            *("audit list", "audit verify", "audit export"),
+            *("users remove-second-factor", "audit list", "audit verify", "audit export"),
         }
 
     def test_every_command_and_option_is_explained_in_a_sentence(self) -> None:

@@ -201,3 +201,35 @@ class TestRotate:
         third = first.rotate(now=NOW, keep=self.KEEP).rotate(now=NOW, keep=self.KEEP)
         assert len(third.keys) == 3
         assert third.current == third.keys[2]
+
+
+class TestRetired:
+    """A key that second factors were made with outlives its tokens, for them alone."""
+
+    KEEP = timedelta(days=30)
+
+    @pytest.fixture
+    def ring(self) -> KeyRing:
+        """One key whose tokens have all expired, and one whose tokens live."""
+        return KeyRing((new_key(NOW - 90 * DAY), new_key(NOW - self.KEEP)))
+
+    def test_not_without_a_second_factor(self, ring: KeyRing) -> None:
+        assert ring.rotate(now=NOW, keep=self.KEEP, used={"unknown"}).retired == ()
+
+    def test_one_whose_tokens_live_is_not_retired_yet(self, ring: KeyRing) -> None:
+        living = ring.keys[1]
+        after = ring.rotate(now=NOW, keep=self.KEEP, used={living.kid})
+        assert living in after.keys
+        assert after.retired == ()
+
+    def test_stays_while_it_is_used(self, ring: KeyRing, path: Path) -> None:
+        old = ring.keys[0]
+        after = ring.rotate(now=NOW, keep=self.KEEP, used={old.kid})
+        assert after.retired == (old,)
+        assert old not in after.keys
+        after.write(path)
+        again = KeyRing.read(path)
+        assert (again.keys, again.retired) == (after.keys, after.retired)
+        later = again.rotate(now=NOW + DAY, keep=self.KEEP, used={old.kid})
+        assert later.retired == (old,)
+        assert later.rotate(now=NOW + DAY, keep=self.KEEP).retired == ()

@@ -304,4 +304,4 @@ class TestLimits:
     def test_each_counts_for_itself(self, tmp_path: Path) -> None:
         limits = Limits.read(make_settings(tmp_path))
         found = [getattr(limits, field.name).name for field in fields(limits)]
-        assert len(set(found)) == len(found) == 11
+        assert len(set(found)) == len(found) == 12

@@ -28,6 +28,14 @@ class LimitSettings(BaseModel):
         description="Wrong passwords within 15 minutes from one address for all accounts together; "
         "a school is one address. Successes do not count. 0 means no limit.",
     )
+    code_attempts_per_hour: int = Field(
+        10,
+        ge=1,
+        le=1000,
+        description="Wrong codes of a second factor within an hour, for one account wherever they "
+        "come from. Only who has the password gets that far; the right code goes through "
+        "afterwards.",
+    )
     known_device_days: int = Field(
         180,
         ge=0,

@@ -41,6 +41,12 @@ class LoginSettings(BaseModel):
     session_max_days: int = Field(
         30, ge=1, le=365, description="A login ends after this in any case."
     )
+    second_factor: Literal["optional", "staff", "everyone"] = Field(
+        "optional",
+        description="Who must have a second factor: nobody (`optional`), teachers and admins "
+        "(`staff`), or `everyone`. Who has none yet sets one up at the next login and can do "
+        "nothing else before.",
+    )
     one_time_link_hours: int = Field(
         48, ge=1, le=336, description="Life of set-up, reset and invitation links."
     )

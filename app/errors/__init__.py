@@ -13,6 +13,8 @@ a slug for programs, a title, and advice on what to do next. Services raise them
     │   ├── TokenInvalid          a token was sent and does not hold
     │   │   └── CredentialsDisagree   a cookie and a bearer token of two different people
     │   ├── LoginFailed           uid and password do not match an active account
+    │   ├── SecondFactorNeeded    they do, and a code is missing
+    │   ├── LoginTimedOut         it came later than five minutes after the password
     │   └── RefreshTokenInvalid   unknown, expired, ended, or used before
     ├── Forbidden 403
     │   ├── AdminRequired
@@ -21,6 +23,8 @@ a slug for programs, a title, and advice on what to do next. Services raise them
     │   ├── CrossOriginRefused    a browser sent this from a page of another site
     │   ├── WrongPassword         the password given to confirm a change is not yours
     │   ├── PasswordNeeded        none was given, and the login is not fresh
+    │   ├── SecondFactorRequired  this person must set one up before anything else
+    │   ├── CodeRefused           the code given to confirm a change does not hold
     │   ├── SignupClosed
     │   └── InviteRequired
     ├── NotFound 404
@@ -37,6 +41,8 @@ a slug for programs, a title, and advice on what to do next. Services raise them
     ├── Conflict 409
     │   ├── UidTaken
     │   ├── LastAdmin             the last active admin cannot be removed
+    │   ├── SecondFactorOn
+    │   ├── SecondFactorOff
     │   ├── SectionTaken
     │   └── GroupTaken
     ├── BodyTooLarge 413
@@ -56,15 +62,21 @@ a slug for programs, a title, and advice on what to do next. Services raise them
 
 from app.errors.accounts import (
     AdminRequired,
+    CodeRefused,
     CredentialsDisagree,
     HashingBusy,
     InviteRequired,
     LastAdmin,
     LinkInvalid,
     LoginFailed,
+    LoginTimedOut,
     PageNeedsLogin,
     PasswordNeeded,
     RefreshTokenInvalid,
+    SecondFactorNeeded,
+    SecondFactorOff,
+    SecondFactorOn,
+    SecondFactorRequired,
     SessionNotFound,
     SignupClosed,
     TokenInvalid,
@@ -116,6 +128,7 @@ __all__ = [
     "BadRequest",
     "BodyTooLarge",
     "ChannelNotFound",
+    "CodeRefused",
     "Conflict",
     "CredentialsDisagree",
     "CrossOriginRefused",
@@ -131,6 +144,7 @@ __all__ = [
     "LastAdmin",
     "LinkInvalid",
     "LoginFailed",
+    "LoginTimedOut",
     "MalformedBody",
     "MethodNotAllowed",
     "NotFound",
@@ -144,6 +158,10 @@ __all__ = [
     "PostNotFound",
     "RefreshTokenInvalid",
     "RequestTimeout",
+    "SecondFactorNeeded",
+    "SecondFactorOff",
+    "SecondFactorOn",
+    "SecondFactorRequired",
     "SectionNotFound",
     "SectionTaken",
     "SessionNotFound",

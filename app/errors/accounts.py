@@ -43,6 +43,26 @@ class LoginFailed(Unauthenticated):
     extensions: Mapping[str, object] = {"error": "invalid_grant", "error_description": title}
 
 
+class SecondFactorNeeded(Unauthenticated):
+    """Name and password are right, and the account wants a code as well."""
+
+    slug = "second-factor-needed"
+    title = "A code is needed as well"
+    advice = "Log in again with the code that your app shows now, or with a recovery code."
+    extensions: Mapping[str, object] = {"error": "invalid_grant", "error_description": title}
+
+    def __init__(self, detail: str | None = None, *, ticket: str = "") -> None:
+        super().__init__(detail)
+        # For the page that asks for the code next; no part of an answer in JSON.
+        self.ticket = ticket
+
+
+class LoginTimedOut(Unauthenticated):
+    slug = "login-timed-out"
+    title = "Too much time has passed since your password"
+    advice = "Log in again from the start."
+
+
 class RefreshTokenInvalid(Unauthenticated):
     slug = "invalid-refresh-token"
     title = "This login can no longer be refreshed"
@@ -72,6 +92,21 @@ class PasswordNeeded(Forbidden):
         "a login is enough."
     )
     fields = (FieldError("/current_password", "Give your current password.", "password_needed"),)
+
+
+class SecondFactorRequired(Forbidden):
+    """This site wants a second factor of this person, who has none yet."""
+
+    slug = "second-factor-required"
+    title = "Set up a second factor first"
+    advice = "Open your account on this server's pages. Until then nothing else is open to you."
+
+
+class CodeRefused(Forbidden):
+    slug = "code-refused"
+    title = "That code does not hold"
+    advice = "Type the one that your app shows now. Each works once, for half a minute."
+    fields = (FieldError("/code", f"{title}. {advice}", "code_refused"),)
 
 
 class SignupClosed(Forbidden):
@@ -115,6 +150,18 @@ class LastAdmin(Conflict):
     slug = "last-admin"
     title = "This is the last active admin"
     advice = "Make somebody else an admin first."
+
+
+class SecondFactorOn(Conflict):
+    slug = "second-factor-on"
+    title = "There is a second factor already"
+    advice = "Remove it first, with a code of it."
+
+
+class SecondFactorOff(Conflict):
+    slug = "second-factor-off"
+    title = "There is no second factor to do that with"
+    advice = "Begin with setting one up."
 
 
 class HashingBusy(Unavailable):

@@ -22,6 +22,8 @@ from app.errors import (
     NotYours,
     PasswordNeeded,
     PostNotFound,
+    SecondFactorNeeded,
+    SecondFactorRequired,
     SectionNotFound,
     StaffRequired,
     TokenInvalid,
@@ -82,6 +84,8 @@ def message_of(refusal: AppError) -> str:
 _PLAIN: Mapping[type[AppError], str] = {
     Unauthenticated: "Authentication Token is missing!",
     LoginFailed: "Invalid user id or password",
+    SecondFactorNeeded: "Type your password with the code of your app right behind it",
+    SecondFactorRequired: "Set up a second factor on the account page of this server first",
     Forbidden: "Insufficient permissions.",
     AdminRequired: "Insufficient permissions.",
     StaffRequired: "Insufficient permissions.",

@@ -15,13 +15,14 @@ from pydantic import SecretStr
 from app.cookies import CookieProfile, set_cookie
 from app.dependencies import (
     ActorDep,
+    AnyUser,
     CookieSessionDep,
     CookieUser,
     CurrentUser,
-    OptionalUser,
     ResourcesDep,
     SessionDep,
 )
+from app.enrollment import EnrollingActor
 from app.errors import BadRequest, Unauthenticated
 from app.incoming import read_session_cookie
 from app.legacy import bodies, password, people
@@ -29,7 +30,7 @@ from app.legacy.bodies import BodyDep
 from app.legacy.routing import LegacyRouter
 from app.models import SessionKind, utc_now
 from app.schemas import MAX_UID
-from app.services import credentials, profiles, sessions
+from app.services import logins, profiles, sessions
 from app.tokens import Purpose
 
 router = LegacyRouter()
@@ -65,8 +66,8 @@ async def authenticate(
     if not secret:
         raise Unauthenticated("Password is missing")
     # One character more than any uid has: it matches nobody, and costs what any other does.
-    user = await credentials.authenticate(
-        resources, actor, uid=uid[: MAX_UID + 1], password=SecretStr(secret)
+    user = await logins.authenticate(
+        resources, actor, uid=uid[: MAX_UID + 1], password=SecretStr(secret), may_follow=True
     )
     user_session = await cookie.open(session, actor, user, kind=SessionKind.EITHER)
     profile = await profiles.find_profile(session, user_id=user_session.user_id)
@@ -101,8 +102,8 @@ async def authenticate(
 async def end_authentication(
     request: Request,
     session: SessionDep,
-    actor: ActorDep,
-    user: OptionalUser,
+    actor: EnrollingActor,
+    user: AnyUser,
     cookie_user: CookieUser,
     cookie: CookieSessionDep,
 ) -> Response:

@@ -18,6 +18,7 @@ from app.models.columns import new_public_id, utc_now
 from app.models.content import Channel, Group, Membership, Moderator, Post, Section
 from app.models.legacy import ImportedRow, LegacyProfile
 from app.models.profiles import Picture, Profile
+from app.models.second_factors import RecoveryCode, SecondFactor
 
 __all__ = [
     "AuditEvent",
@@ -33,7 +34,9 @@ __all__ = [
     "Picture",
     "Post",
     "Profile",
+    "RecoveryCode",
     "Role",
+    "SecondFactor",
     "Section",
     "SessionKind",
     "User",

@@ -4,17 +4,17 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Form, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from app.dependencies import (
     ActorDep,
+    AnyUser,
     CookieSessionDep,
     CookieUser,
     CurrentUser,
-    OptionalUser,
     ResourcesDep,
     SessionDep,
 )
+from app.enrollment import EnrollingActor
 from app.error_handlers import respond
 from app.errors import (
     HashingBusy,
@@ -22,6 +22,7 @@ from app.errors import (
     LoginFailed,
     PasswordNeeded,
     RefreshTokenInvalid,
+    SecondFactorNeeded,
     SessionNotFound,
     TokenInvalid,
     TooManyAttempts,
@@ -30,55 +31,33 @@ from app.errors import (
 )
 from app.models import SessionKind, User, UserSession, utc_now
 from app.openapi import refusals
-from app.principals import Principal
+from app.principals import Actor, Principal
 from app.resources import Resources
 from app.routing import Router
 from app.schemas import (
+    CookieLogin,
     CurrentSession,
     Login,
-    LoginName,
-    Password,
+    PasswordGrant,
     PasswordProof,
     PasswordReset,
     RefreshRequest,
+    Revocation,
     SessionPublic,
     Token,
     UserAccount,
 )
-from app.services import credentials, proof, sessions, throttling
+from app.services import credentials, logins, proof, sessions, throttling
 from app.tokens import Purpose
 
 router = Router(prefix="/api/v1/auth", tags=["auth"])
 
-LOGIN_REFUSALS = (LoginFailed, TooManyAttempts, HashingBusy)
+LOGIN_REFUSALS = (LoginFailed, SecondFactorNeeded, TooManyAttempts, HashingBusy)
 NO_PROOF = PasswordProof()
 END_REFUSALS = (
     *(Unauthenticated, TokenInvalid),
     *(PasswordNeeded, WrongPassword, TooManyAttempts, HashingBusy),
 )
-
-
-class PasswordGrant(BaseModel):
-    """The form of RFC 6749, section 4.3.2. Scopes and clients are accepted and mean nothing."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    username: LoginName = Field(examples=["ada"])
-    password: Password = Field(examples=["correct horse battery"])
-    # A field without a value counts as left out (RFC 6749, section 3.2).
-    grant_type: Annotated[str, Field(pattern="^(password)?$")] = "password"
-    scope: str = ""
-    client_id: str | None = None
-    client_secret: SecretStr | None = None
-
-
-class Revocation(BaseModel):
-    """The form of RFC 7009, section 2.1."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    token: SecretStr = Field(min_length=1, max_length=4096, examples=["prt_Zk3vJx9q0aQbT1uE.0.…"])
-    token_type_hint: str | None = None
 
 
 @router.post("/token", responses=refusals(*LOGIN_REFUSALS))
@@ -90,9 +69,23 @@ async def create_token(
     actor: ActorDep,
 ) -> Token:
     """Exchange a uid and a password for an access and a refresh token. Sets no cookie."""
-    user = await credentials.authenticate(
-        resources, actor, uid=form.username, password=form.password
+    user = await logins.authenticate(
+        resources,
+        actor,
+        uid=form.username,
+        password=form.password,
+        code=form.code,
+        # The API documentation's form has no field for it.
+        may_follow=True,
     )
+    token = await _open_for_tokens(session, actor, user, resources)
+    response.headers["Pragma"] = "no-cache"  # RFC 6749, section 5.1
+    return token
+
+
+async def _open_for_tokens(
+    session: SessionDep, actor: Actor, user: User, resources: Resources
+) -> Token:
     user_session = await sessions.open_session(
         session,
         actor,
@@ -101,7 +94,6 @@ async def create_token(
         settings=resources.settings,
         now=utc_now(),
     )
-    response.headers["Pragma"] = "no-cache"  # RFC 6749, section 5.1
     return _token(resources, user, user_session)
 
 
@@ -171,24 +163,28 @@ async def login(
     resources: ResourcesDep,
     actor: ActorDep,
     cookie: CookieSessionDep,
-) -> CurrentSession:
+) -> CookieLogin:
     """Log in and get the session cookie, set so that this page's browser sends it back."""
-    user = await credentials.authenticate(resources, actor, uid=body.uid, password=body.password)
+    user = await logins.authenticate(
+        resources, actor, uid=body.uid, password=body.password, code=body.code
+    )
     user_session = await cookie.open(session, actor, user)
     cookie.set(user, user_session)
-    return CurrentSession(
+    token = await _open_for_tokens(session, actor, user, resources) if body.with_token else None
+    return CookieLogin(
         user=UserAccount.model_validate(user),
         session=_public(user_session, current_id=user_session.id),
         authenticated_by="cookie",
         token_expires_at=user_session.expires_at,
+        token=token,
     )
 
 
 @router.post("/logout", status_code=204)
 async def logout(
     session: SessionDep,
-    actor: ActorDep,
-    user: OptionalUser,
+    actor: EnrollingActor,
+    user: AnyUser,
     cookie_user: CookieUser,
     cookie: CookieSessionDep,
 ) -> None:

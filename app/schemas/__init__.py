@@ -5,6 +5,7 @@ body. `fields.py` has the rules of single fields, the other modules the models t
 """
 
 from app.schemas.accounts import (
+    CookieLogin,
     CurrentSession,
     Login,
     OneTimeLinkPublic,
@@ -53,6 +54,15 @@ from app.schemas.fields import (
     fold,
     storable,
 )
+from app.schemas.grants import PasswordGrant, Revocation
+from app.schemas.second_factors import (
+    CodeConfirmation,
+    NewSecondFactor,
+    ProvedChange,
+    RecoveryCodes,
+    SecondFactorPublic,
+    SecondStep,
+)
 from app.schemas.wire import (
     Page,
     Problem,
@@ -70,6 +80,8 @@ __all__ = [
     "AuditEventPublic",
     "AuditPerson",
     "ChannelCreate",
+    "CodeConfirmation",
+    "CookieLogin",
     "CurrentSession",
     "Digits",
     "Email",
@@ -80,12 +92,14 @@ __all__ = [
     "MembershipPublic",
     "MembershipUpdate",
     "Name",
+    "NewSecondFactor",
     "OneTimeLinkPublic",
     "OneTimeToken",
     "Page",
     "Password",
     "PasswordChange",
     "PasswordConfirmation",
+    "PasswordGrant",
     "PasswordProof",
     "PasswordReset",
     "PicturePublic",
@@ -93,9 +107,14 @@ __all__ = [
     "PostUpdate",
     "Problem",
     "ProblemField",
+    "ProvedChange",
     "PublicModel",
+    "RecoveryCodes",
     "RefreshRequest",
+    "Revocation",
     "RoleName",
+    "SecondFactorPublic",
+    "SecondStep",
     "SectionCreate",
     "SectionPublic",
     "SessionPublic",

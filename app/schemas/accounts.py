@@ -10,6 +10,7 @@ from app.schemas.fields import (
     LoginName,
     Name,
     OneTimeToken,
+    OptionalCode,
     Password,
     RefreshToken,
     RoleName,
@@ -21,6 +22,14 @@ from app.schemas.wire import PublicModel, WireModel
 class Login(WireModel):
     uid: LoginName = Field(examples=["ada"])
     password: Password = Field(examples=["correct horse battery"])
+    code: OptionalCode = Field(
+        default=None, description="Of the second factor, or a recovery code, if there is one."
+    )
+    with_token: bool = Field(
+        default=False,
+        description="Answer tokens as well, of a login of their own, for where no cookie comes "
+        "back: a code does not hold twice.",
+    )
 
 
 class UserCreate(WireModel):
@@ -128,6 +137,12 @@ class CurrentSession(BaseModel):
         description="How the token of this request arrived."
     )
     token_expires_at: datetime
+
+
+class CookieLogin(CurrentSession):
+    """A login by cookie, and tokens if they were asked for."""
+
+    token: Token | None = None
 
 
 class OneTimeLinkPublic(BaseModel):

@@ -219,6 +219,15 @@ Password = Annotated[
 Storable = AfterValidator(_check_storable)
 # What somebody types to find themselves: bounded, not judged, so that odd old names can log in.
 LoginName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_UID), Storable]
+# Of a second factor: six digits of an app, or a recovery code, however it is grouped.
+Code = Annotated[SecretStr, Field(min_length=1, max_length=64), AfterValidator(_check_secret)]
+# An empty field of a form says nothing.
+OptionalCode = Annotated[
+    Annotated[SecretStr, Field(max_length=64), AfterValidator(_check_secret)] | None,
+    BeforeValidator(_empty_is_none),
+]
+# What stands for a right password while the login page asks for a code.
+Ticket = Annotated[SecretStr, Field(min_length=1, max_length=100), AfterValidator(_check_secret)]
 OneTimeToken = Annotated[
     SecretStr, Field(min_length=1, max_length=100), AfterValidator(_check_secret)
 ]

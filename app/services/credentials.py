@@ -1,4 +1,4 @@
-"""Passwords in use: prove one, change it, reset it. One `authenticate` stands behind every login.
+"""Passwords in use: prove one, change it, reset it. Logging in with one is `logins.py`'s business.
 
 A hash takes long, so no function here hashes while it holds a transaction: it reads in a short one
 of its own, hashes, and only then touches the request's session, checking that what it read still
@@ -6,26 +6,23 @@ holds.
 """
 
 from pydantic import SecretStr
-from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.errors import (
     FieldError,
     FieldsRefused,
     LinkInvalid,
-    LoginFailed,
     PasswordNeeded,
     TooManyAttempts,
     UserNotFound,
     WrongPassword,
 )
-from app.models import LinkPurpose, User, UserSession, utc_now
+from app.models import LinkPurpose, User, utc_now
 from app.passwords import Admit
 from app.principals import Actor
 from app.rate_limit import Attempt
 from app.resources import Resources
-from app.schemas import fold
-from app.services import audit, links, throttling
+from app.services import audit, epochs, links, throttling
 from app.services.audit import failures
 
 
@@ -58,53 +55,24 @@ async def hash_new_password(
     return await resources.hasher.hash(text, admit=admit)
 
 
-async def authenticate(
-    resources: Resources, actor: Actor, *, uid: str, password: SecretStr
-) -> User:
-    """Return the account that a uid and a password prove.
-
-    Unknown uid, wrong password, disabled account and account without a password are one answer
-    after the same work. What failures count for, `throttling.login_attempt` says; each is counted
-    when its turn to be hashed has come, so that many at once do not slip through, and one that the
-    site was too busy for does not count.
-
-    Raises:
-        LoginFailed: they prove nothing.
-        TooManyAttempts: too many failures lately; no password was compared.
-        HashingBusy: too many hashes wait already.
-    """
-    query = select(User).where(User.uid_folded == fold(uid))
-    async with resources.database.transaction(read_only=True) as session:
-        user = (await session.exec(query)).one_or_none()
-    device = resources.devices.find(
-        actor.marks,
-        # Of an account that is not there, no browser has a mark.
-        public_id=user.public_id if user is not None else "",
-        epoch=user.auth_epoch if user is not None else 0,
-        now=utc_now(),
-    )
-    attempt = throttling.login_attempt(resources, actor, uid=uid, device=device)
-    is_match, stronger = await _compare(resources, actor, attempt, password, uid=uid, user=user)
-    if user is None or not is_match or not user.is_active:
-        await failures.record_failure(resources, actor, action="login-failed", user=user)
-        raise LoginFailed
-    await attempt.succeed()
-    if stronger is not None:
-        async with resources.database.transaction() as session:
-            await _replace_hash(session, user, stronger)
-    return user
-
-
-async def _compare(
+async def compare_password(
     resources: Resources,
     actor: Actor,
+    *,
     attempt: Attempt,
     password: SecretStr,
-    *,
     uid: str,
     user: User | None,
 ) -> tuple[bool, str | None]:
-    """Return whether a password is somebody's, and a stronger hash if theirs is weak by now."""
+    """Return whether a password is somebody's, and a stronger hash if theirs is weak by now.
+
+    The attempt is counted when its turn to be hashed has come, so that many at once do not slip
+    through, and one that the site was too busy for does not count.
+
+    Raises:
+        TooManyAttempts: too many failures lately; no password was compared.
+        HashingBusy: too many hashes wait already.
+    """
     known_hash = user.password_hash if user is not None else None
     try:
         await attempt.check()
@@ -114,16 +82,6 @@ async def _compare(
     except TooManyAttempts:
         await failures.record_throttled(resources, actor, uid=uid, user=user)
         raise
-
-
-async def _replace_hash(session: AsyncSession, user: User, password_hash: str) -> None:
-    """Store a hash if the one that was read still stands."""
-    statement = (
-        update(User)
-        .where(col(User.id) == user.id, col(User.password_hash) == user.password_hash)
-        .values(password_hash=password_hash)
-    )
-    await session.exec(statement)
 
 
 async def confirm_password(resources: Resources, actor: Actor, *, password: SecretStr) -> User:
@@ -137,7 +95,9 @@ async def confirm_password(resources: Resources, actor: Actor, *, password: Secr
     if user is None:
         raise UserNotFound
     attempt = throttling.confirmation_attempt(resources, actor)
-    is_match, _ = await _compare(resources, actor, attempt, password, uid=user.uid, user=user)
+    is_match, _ = await compare_password(
+        resources, actor, attempt=attempt, password=password, uid=user.uid, user=user
+    )
     if not is_match:
         await failures.record_failure(resources, actor, action="password-refused", user=user)
         raise WrongPassword
@@ -195,21 +155,14 @@ async def _replace_password(
     session: AsyncSession, actor: Actor, user: User, password_hash: str
 ) -> None:
     """Store a hash in a locked account and keep, of its sessions, the actor's own."""
-    user_session = None
-    if actor.user_id == user.id and actor.session_id is not None:
-        user_session = await session.get(UserSession, actor.session_id)
-    # A session that ended while the hash was made stays ended.
-    is_living = user_session is not None and user_session.auth_epoch == user.auth_epoch
     _set_password(user, password_hash)
-    if user_session is not None and is_living:
-        user_session.auth_epoch = user.auth_epoch
+    await epochs.end_others(session, actor, user=user)
     audit.record(session, actor, "password-changed", subject=user.public_id)
     await session.flush()
 
 
 def _set_password(user: User, password_hash: str) -> None:
     user.password_hash = password_hash
-    user.auth_epoch += 1
     user.updated_at = utc_now()
 
 
@@ -289,6 +242,7 @@ async def reset_password(
         raise LinkInvalid
     await links.redeem_link(session, purpose=LinkPurpose.RESET, secret=secret, now=utc_now())
     _set_password(user, new_hash)
+    user.auth_epoch += 1
     audit.record(session, actor, "password-reset", subject=user.public_id)
     await session.flush()
     return user

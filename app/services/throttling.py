@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from app.errors import AppError
 from app.hosts import read_network
+from app.models import User
 from app.principals import Actor
 from app.rate_limit import Attempt, Bucket, Limit
 from app.resources import Resources
@@ -38,6 +39,14 @@ def confirmation_attempt(resources: Resources, actor: Actor) -> Attempt:
     """Return an attempt to confirm one's password."""
     own = Bucket(resources.limits.confirmation, str(actor.user_id))
     return Attempt(resources.throttles, own=(own,))
+
+
+def code_attempt(resources: Resources, user: User) -> Attempt:
+    """Return an attempt at a code, counted for the account wherever it comes from.
+
+    Whoever gets that far knows the password: there is no stranger to keep apart from the owner.
+    """
+    return Attempt(resources.throttles, own=(Bucket(resources.limits.code, user.public_id),))
 
 
 def signup_attempt(resources: Resources, actor: Actor) -> Attempt:

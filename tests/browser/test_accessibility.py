@@ -4,6 +4,8 @@ WCAG 2.2 AA by axe-core, in light and wide and in dark and narrow (320 px, which
 of a laptop); the keyboard reaches everything and sees where it is.
 """
 
+import base64
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -20,6 +22,7 @@ from playwright.async_api import (
 )
 
 from tests.browser.conftest import Site
+from tests.factors import App
 from tests.people import PASSWORD
 from tests.photographs import photo
 
@@ -103,6 +106,50 @@ async def refuse_a_front_end(page: Page, site: Site) -> None:
     await page.goto(f"{site.url}/admin/origins?address=https://ada.github.io/portfolio/")
 
 
+async def protect(page: Page, site: Site) -> str:
+    """Give a new account a second factor, up to its first code; return its uid."""
+    uid = f"grace.{secrets.token_hex(4)}"
+    site.sign_up(uid, name=LONG)
+    body = {"uid": uid, "password": PASSWORD}
+    assert (await page.request.post(f"{site.url}/api/v1/auth/login", data=body)).ok
+    await page.goto(f"{site.url}/account/second-factor")
+    await page.fill("#f-current_password", PASSWORD)
+    await page.click(SUBMIT)
+    await page.wait_for_selector("#secret", state="attached")
+    return uid
+
+
+async def keep_codes(page: Page, site: Site) -> str:
+    """Enter the first code; return the account's uid."""
+    uid = await protect(page, site)
+    secret = base64.b32decode(await page.text_content("#secret") or "")
+    await page.fill("#f-code", App(secret).code())
+    await page.click(SUBMIT)
+    await page.wait_for_selector("#codes")
+    return uid
+
+
+def protected(path: str) -> Visit:
+    """Return a visit by somebody with a second factor."""
+
+    async def visit(page: Page, site: Site) -> None:
+        await keep_codes(page, site)
+        await page.goto(site.url + path)
+
+    return visit
+
+
+async def be_asked_for_a_code(page: Page, site: Site) -> None:
+    uid = await keep_codes(page, site)
+    await page.context.clear_cookies()
+    await page.goto(f"{site.url}/login")
+    await page.fill("#f-username", uid)
+    await page.fill("#f-password", PASSWORD)
+    await page.click(SUBMIT)
+    await page.wait_for_selector("#f-code")
+
+
+SECOND_FACTOR = "/account/second-factor"
 FRONT_ENDS = "/admin/origins"
 VISITS: dict[str, tuple[str, Visit]] = {
     "home": ("", at("/")),
@@ -140,6 +187,15 @@ VISITS: dict[str, tuple[str, Visit]] = {
     "account, a picture": ("layla", choosing("me.jpg", photo())),
     "account, no picture": ("layla", choosing("me.jpg", b"text")),
     "account, leaving": (LONG_UID, at("/account/delete")),
+    "second factor": (LONG_UID, at(SECOND_FACTOR)),
+    "second factor, refused": (LONG_UID, posted(SECOND_FACTOR)),
+    "second factor, begun": ("", protect),
+    "second factor, on": ("", protected(SECOND_FACTOR)),
+    "second factor, new codes": ("", protected(f"{SECOND_FACTOR}/codes")),
+    "second factor, leaving": ("", protected(f"{SECOND_FACTOR}/remove")),
+    "account, with a second factor": ("", protected("/account")),
+    "recovery codes": ("", keep_codes),
+    "login, code": ("", be_asked_for_a_code),
     "token": (LONG_UID, at("/token")),
     "whole token": (LONG_UID, posted("/token")),
     "pasted token": (LONG_UID, paste),

@@ -11,7 +11,7 @@ from app.errors import UserNotFound
 from app.models import LinkPurpose, Role, utc_now
 from app.principals import OPERATOR
 from app.resources import Resources
-from app.services import accounts, credentials, links
+from app.services import accounts, credentials, links, logins
 from tests.markup import read
 from tests.people import PASSWORD, People
 from tests.wire import COOKIE, SESSION, change_user, read_users, replay
@@ -357,9 +357,7 @@ class TestReset:
         assert (await ada.get(SESSION)).status_code == 401
         login = await visitor.post("/login", data={"username": "ada", "password": OTHER})
         assert login.status_code == 303
-        found = await credentials.authenticate(
-            resources, OPERATOR, uid="ada", password=SecretStr(OTHER)
-        )
+        found = await logins.authenticate(resources, OPERATOR, uid="ada", password=SecretStr(OTHER))
         assert found.uid == "ada"
 
 

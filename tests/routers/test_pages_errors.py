@@ -34,7 +34,10 @@ def make_error(kind: type[AppError]) -> AppError:
     return TooManyAttempts(30) if kind is TooManyAttempts else kind()
 
 
-KINDS = [kind for kind in all_kinds() if kind.slug != "not-authenticated"]
+# Two lead on from a page: to the login, and to setting up a second factor.
+KINDS = [
+    kind for kind in all_kinds() if kind.slug not in {"not-authenticated", "second-factor-required"}
+]
 
 
 class TestEveryKind:

@@ -114,6 +114,11 @@ _PASSWORDS = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
 _BASE64 = base64.b64encode(_picture()).decode()
 _CHANGES = {"name": "Somebody Else", "email": "else@example.org"}
 
+
+def _code(kind: str, **fields: str) -> Body:
+    return lambda _school, asker: {kind: {"code": asker.phone.code(), **fields}}
+
+
 BODIES: dict[str, Body] = {
     "GET /api/v1/audit": lambda _school, _asker: {"params": {"action": "login"}},
     "POST /api/v1/auth/token": _login("data", "username"),
@@ -134,6 +139,15 @@ BODIES: dict[str, Body] = {
         "headers": {"Content-Type": "image/png"},
     },
     "PATCH /api/v1/users/{uid}": _json(**_CHANGES, role="teacher"),
+    "POST /api/v1/users/me/second-factor": _json(current_password=PASSWORD),
+    "POST /api/v1/users/me/second-factor/confirm": _code("json"),
+    "POST /api/v1/users/me/second-factor/recovery-codes": _code("json", current_password=PASSWORD),
+    "DELETE /api/v1/users/me/second-factor": _code("json", current_password=PASSWORD),
+    "POST /account/second-factor": _form(current_password=PASSWORD),
+    "POST /account/second-factor/confirm": _code("data"),
+    "POST /account/second-factor/codes": _code("data", current_password=PASSWORD),
+    "POST /account/second-factor/remove": _code("data", current_password=PASSWORD),
+    "POST /login/code": _code("data", ticket="none"),
     "POST /login": _login("data", "username"),
     "POST /signup": _form(**_NEWCOMER),
     "GET /signup": _query("invite", "invite"),

@@ -13,6 +13,7 @@ from sqlalchemy import Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
+from app.codes import write_secret
 from app.models import (
     Channel,
     Group,
@@ -30,6 +31,7 @@ from app.principals import OPERATOR
 from app.resources import Resources
 from app.schemas import UserAdminUpdate, fold
 from app.services import accounts, links
+from tests.factors import App, begin
 from tests.people import PASSWORD, People
 from tests.photographs import photo
 from tests.wire import COOKIE, visitor
@@ -68,6 +70,8 @@ class Person:
     refresh: str
     legacy_token: str
     picture: str
+    # Of a second factor that was begun, and is not asked for yet.
+    phone: App
     personal: tuple[str, ...]
 
     @property
@@ -151,6 +155,8 @@ async def found(app: FastAPI) -> School:
             *(token for person in people.values() for token in person.tokens),
             *(row["password_hash"] for row in rows["user"]),
             *(row["digest"] for row in rows["one_time_link"]),
+            *(row["seed"] for row in rows["second_factor"]),
+            *(write_secret(person.phone.secret) for person in people.values()),
             PASSWORD,
         ),
         rows=rows,
@@ -203,6 +209,7 @@ async def _admit(app: FastAPI, uid: str, place: int) -> Person:
         assert answered.status_code == 200, answered.text
         cookie = client.cookies[COOKIE]
         sid = answered.json()["session"]["id"]
+        phone = await begin(client)
         form = {"username": uid, "password": PASSWORD}
         pair = (await client.post("/api/v1/auth/token", data=form)).json()
         client.cookies.clear()
@@ -236,6 +243,7 @@ async def _admit(app: FastAPI, uid: str, place: int) -> Person:
             refresh=pair["refresh_token"],
             legacy_token=legacy["token"],
             picture=picture.name,
+            phone=phone,
             personal=(
                 f"{uid}@school.example",
                 f"{born:%m-%d-%Y}",

@@ -104,7 +104,7 @@ SUCCESS: dict[str, Row] = {
     "POST /api/v1/auth/token": TOKEN,
     "POST /api/v1/auth/refresh": TOKEN,
     "POST /api/v1/auth/revoke": NOTHING,
-    "POST /api/v1/auth/login": CURRENT,
+    "POST /api/v1/auth/login": _all(CURRENT, "token"),
     "GET /api/v1/auth/session": CURRENT,
     "GET /api/v1/auth/sessions": _under("[]", LOGIN),
     "GET /api/v1/connection": _all("scheme", "forwarded_for"),
@@ -126,6 +126,12 @@ SUCCESS: dict[str, Row] = {
     "GET /api/v1/users/me": ACCOUNT,
     "PATCH /api/v1/users/me": ACCOUNT,
     "POST /api/v1/users/invites": LINK,
+    "GET /api/v1/users/me/second-factor": _all(
+        "state", "confirmed_at", "recovery_codes_left", "is_required"
+    ),
+    "POST /api/v1/users/me/second-factor": _all("secret", "uri"),
+    "POST /api/v1/users/me/second-factor/confirm": _all("recovery_codes[]"),
+    "POST /api/v1/users/me/second-factor/recovery-codes": _all("recovery_codes[]"),
     "GET /api/v1/users/me/picture": PICTURE,
     "PUT /api/v1/users/me/picture": PICTURE,
     "GET /api/v1/users/{uid}": {"user": ACCOUNT, "another": PUBLIC, "admin": ACCOUNT},
@@ -231,4 +237,5 @@ async def test_exactly_these_keys(stage: Stage, column: str) -> None:
         assert SUCCESS.keys() - answered <= {
             "PUT /api/user/section",
             "DELETE /api/user/section",
+            "POST /api/v1/users/me/second-factor/recovery-codes",
         }

@@ -28,7 +28,7 @@ from app.models import (
 )
 from app.principals import OPERATOR
 from app.resources import Resources
-from app.services import credentials, links
+from app.services import credentials, links, logins
 from tests.people import PASSWORD, People
 from tests.wire import change_user, current_sid, read_session, visitor
 
@@ -77,7 +77,7 @@ class TestSignUpOfOneUid:
         found = await read_all(resources, select(User).where(User.uid_folded == uid))
         assert len(found) == 1
         assert found[0].role is Role.USER
-        await credentials.authenticate(resources, OPERATOR, uid=uid, password=SecretStr(PASSWORD))
+        await logins.authenticate(resources, OPERATOR, uid=uid, password=SecretStr(PASSWORD))
 
     async def test_the_api(self, app: FastAPI, resources: Resources, rounds: range) -> None:
         for number in rounds:

@@ -12,7 +12,7 @@ from app.models import AuditEvent, User
 from app.passwords import PasswordHasher
 from app.principals import Actor
 from app.resources import Resources
-from app.services import credentials
+from app.services import logins
 from tests.conftest import make_settings
 from tests.people import PASSWORD
 from tests.services.hashing import Pause
@@ -34,7 +34,7 @@ async def hashed(resources: Resources, password: str = PASSWORD) -> str:
 async def log_in(
     resources: Resources, uid: str = "ada", password: str = PASSWORD, actor: Actor = HERE
 ) -> User:
-    return await credentials.authenticate(resources, actor, uid=uid, password=SecretStr(password))
+    return await logins.authenticate(resources, actor, uid=uid, password=SecretStr(password))
 
 
 async def fail(resources: Resources, times: int, **arguments: Any) -> None:

@@ -12,12 +12,24 @@ from app.routers.pages import (
     entrance,
     origins,
     picture,
+    second_factor,
     sections,
     token,
 )
 
 routes = [
     route
-    for page in (entrance, account, picture, sections, token, admin, audit, origins, docs)
+    for page in (
+        entrance,
+        account,
+        second_factor,
+        picture,
+        sections,
+        token,
+        admin,
+        audit,
+        origins,
+        docs,
+    )
     for route in page.router.routes
 ]

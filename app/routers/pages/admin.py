@@ -14,11 +14,11 @@ from app.dependencies import (
 )
 from app.errors import AppError, FieldsRefused
 from app.forms import Form, FormDep
-from app.models import User
+from app.models import SecondFactor, User
 from app.rendering import page, see_other
 from app.routing import Router
 from app.schemas import UserAdminUpdate
-from app.services import accounts, credentials, proof
+from app.services import accounts, credentials, proof, second_factors
 
 router = Router(prefix="/admin", include_in_schema=False)
 PAGE_SIZE = 25
@@ -65,6 +65,7 @@ def _show_user(
     request: Request,
     user: User,
     *,
+    factor: SecondFactor | None,
     refusal: AppError | None = None,
     form: Form | None = None,
     done: str = "",
@@ -82,6 +83,7 @@ def _show_user(
         status=refusal.status if refusal else 200,
         headers=refusal.headers if refusal else None,
         user=user,
+        factor=factor,
         form=form or Form(stored),
         done=done,
     )
@@ -108,6 +110,16 @@ async def create_reset_link(
     return page(
         request, "one_time_link.html", purpose="reset", link=link, user=user, is_secret=True
     )
+
+
+@router.post("/users/{uid:uid}/second-factor/remove")
+async def remove_second_factor(
+    uid: str, session: SessionDep, actor: ActorDep, _viewer: AdminPageUser
+) -> Response:
+    """Take away the second factor of somebody who has lost it."""
+    user = await accounts.get_user(session, uid=uid)
+    await second_factors.remove_from(session, actor, user_id=user.id)
+    return see_other(f"/admin/users/{quote(user.uid)}?done=second-factor-gone")
 
 
 @router.get("/users/{uid:uid}/delete")
@@ -141,7 +153,9 @@ async def show_user(
     request: Request, uid: str, session: SessionDep, _viewer: AdminPageUser, done: str = ""
 ) -> Response:
     """Show one account."""
-    return _show_user(request, await accounts.get_user(session, uid=uid), done=done)
+    user = await accounts.get_user(session, uid=uid)
+    factor = await second_factors.find_factor(session, user_id=user.id or 0)
+    return _show_user(request, user, factor=factor, done=done)
 
 
 @router.post("/users/{uid:uid}")
@@ -156,12 +170,13 @@ async def save_user(
     """Save name, user name, e-mail, role and state."""
     async with resources.database.transaction(read_only=True) as session:
         user = await accounts.get_user(session, uid=uid)
+        factor = await second_factors.find_factor(session, user_id=user.id or 0)
     # A box that is not ticked is not sent at all.
     given = {"is_active": form.value("is_active") == "on"}
     stored = {"uid": user.uid, "current_password": ""}
     wanted, form = form.check(UserAdminUpdate, given=given, stored=stored)
     if wanted is None:
-        return _show_user(request, user, refusal=FieldsRefused(), form=form)
+        return _show_user(request, user, factor=factor, refusal=FieldsRefused(), form=form)
     try:
         is_proved = await proof.has_proof(resources, actor, password=wanted.current_password)
         async with resources.database.transaction() as session:
@@ -169,5 +184,6 @@ async def save_user(
                 session, actor, uid=uid, changes=wanted, is_proved=is_proved
             )
     except AppError as error:
-        return _show_user(request, user, refusal=error, form=form.refused(error))
+        refused = form.refused(error)
+        return _show_user(request, user, factor=factor, refusal=error, form=refused)
     return see_other(f"/admin/users/{quote(changed.uid)}?done=saved")

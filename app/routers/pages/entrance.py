@@ -5,22 +5,33 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 
 from app import errors
+from app.cookie_sessions import CookieSession
 from app.dependencies import (
     ActorDep,
+    AnyUser,
     CookieSessionDep,
     CookieUser,
     Done,
     OptionalUser,
     ResourcesDep,
 )
-from app.errors import AppError, LinkInvalid
+from app.enrollment import EnrollingActor
+from app.errors import (
+    AppError,
+    CodeRefused,
+    LinkInvalid,
+    LoginTimedOut,
+    SecondFactorNeeded,
+    TooManyAttempts,
+)
 from app.forms import Form, FormDep, local_path
-from app.models import LinkPurpose, utc_now
-from app.principals import is_without_admin
+from app.models import LinkPurpose, User, utc_now
+from app.principals import Actor, is_without_admin
 from app.rendering import page, see_other
+from app.resources import Resources
 from app.routing import Router
-from app.schemas import Login, PasswordReset, UserCreate
-from app.services import accounts, credentials, links, sessions
+from app.schemas import Login, PasswordReset, SecondStep, UserCreate
+from app.services import accounts, credentials, links, logins, sessions
 
 router = Router(include_in_schema=False)
 
@@ -62,14 +73,46 @@ async def log_in(
     if login is None:
         return page(request, "login.html", status=422, form=form, done="")
     try:
-        user = await credentials.authenticate(
-            resources, actor, uid=login.uid, password=login.password
+        user = await logins.authenticate(resources, actor, uid=login.uid, password=login.password)
+        await _open(resources, actor, cookie, user)
+    except SecondFactorNeeded as error:
+        form = Form({**form.values, "ticket": error.ticket})
+        return page(
+            request, "login_code.html", status=error.status, headers=error.headers, form=form
         )
-        async with resources.database.transaction() as session:
-            user_session = await cookie.open(session, actor, user)
-        cookie.set(user, user_session)
     except AppError as error:
         return _again(request, "login.html", form, error)
+    return see_other(local_path(form.value("next")))
+
+
+async def _open(resources: Resources, actor: Actor, cookie: CookieSession, user: User) -> None:
+    async with resources.database.transaction() as session:
+        user_session = await cookie.open(session, actor, user)
+    cookie.set(user, user_session)
+
+
+@router.post("/login/code")
+async def go_on(
+    request: Request,
+    form: FormDep,
+    resources: ResourcesDep,
+    actor: ActorDep,
+    cookie: CookieSessionDep,
+) -> Response:
+    """Log in with a code, after the password, and go on to where the person was heading."""
+    step, form = form.check(SecondStep)
+    if step is None and "ticket" not in form.errors:
+        return page(request, "login_code.html", status=422, form=form)
+    try:
+        if step is None:
+            raise LoginTimedOut
+        ticket = step.ticket.get_secret_value()
+        user = await logins.go_on(resources, actor, ticket=ticket, code=step.code)
+        await _open(resources, actor, cookie, user)
+    except (CodeRefused, TooManyAttempts) as error:
+        return _again(request, "login_code.html", form, error)
+    except AppError as error:
+        return _again(request, "login.html", Form(form.values), error)
     return see_other(local_path(form.value("next")))
 
 
@@ -86,14 +129,14 @@ def _again(request: Request, template: str, form: Form, error: AppError) -> Resp
 
 
 @router.get("/logout")
-async def show_log_out(request: Request, viewer: OptionalUser) -> Response:
+async def show_log_out(request: Request, viewer: AnyUser) -> Response:
     """Ask with a button: a link, an image or a page of another site must not log anybody out."""
     return see_other("/") if viewer is None else page(request, "logout.html")
 
 
 @router.post("/logout")
 async def log_out(
-    viewer: CookieUser, resources: ResourcesDep, actor: ActorDep, cookie: CookieSessionDep
+    viewer: CookieUser, resources: ResourcesDep, actor: EnrollingActor, cookie: CookieSessionDep
 ) -> Response:
     """End the login and go home. Pressed twice, the second has nothing left to end."""
     if viewer is not None:

@@ -1,5 +1,6 @@
 """The server as people run it: in development, and deployed behind what ends TLS."""
 
+import base64
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import httpx
 
 from tests.browser.engines.network import API_NAME, PAGES_NAME
 from tests.browser.engines.rows import Ports, Row
+from tests.factors import ADDRESS, CONFIRMED, App
 from tests.people import PASSWORD
 from tests.postgres import free_port
 from tests.server.process import RunningServer, run_command
@@ -68,3 +70,15 @@ class Servers:
         answer = httpx.post(f"{self.local(row)}/api/v1/users", json=body)
         assert answer.status_code == 201, answer.text
         return uid
+
+    def protect(self, row: Row, uid: str) -> App:
+        """Set up a second factor for an account with PASSWORD; its code of now is used."""
+        with httpx.Client(base_url=self.local(row)) as client:
+            form = {"username": uid, "password": PASSWORD}
+            token = client.post("/api/v1/auth/token", data=form).raise_for_status().json()
+            client.headers["Authorization"] = f"Bearer {token['access_token']}"
+            made = client.post(ADDRESS, json=CONFIRMED).raise_for_status().json()
+            phone = App(base64.b32decode(made["secret"]))
+            client.post(f"{ADDRESS}/confirm", json={"code": phone.code()}).raise_for_status()
+            client.post("/api/v1/auth/logout").raise_for_status()
+        return phone
