@@ -5,8 +5,10 @@ with a client's certificate in the name of the role (`hostssl all all 127.0.0.1/
 """
 
 import asyncio
+import gc
 import shutil
 import ssl
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,11 +103,33 @@ _TLS = "SELECT ssl, client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
 
 def refusal(place: Place, folder: Path, host: str = "localhost", **words: object) -> str:
     """Return the sentence with which a start is refused."""
+    sentence = _refuse(place, folder, host, **words)
+    let_go()
+    return sentence
+
+
+def _refuse(place: Place, folder: Path, host: str, **words: object) -> str:
     settings = make_settings(folder, database_url=place.url(host, **words))
     with pytest.raises(CannotStart) as refused:
         startup.prepare(settings, lambda _line: None)
     assert list(folder.iterdir()) == []
     return str(refused.value)
+
+
+def let_go() -> None:
+    """Drop connections whose loop ended before TLS had said goodbye, as the end of a process does.
+
+    A start that is refused is one: what is left of its connection warns when it is collected.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def _let_go() -> Iterator[None]:
+    yield
+    let_go()
 
 
 def trust(monkeypatch: pytest.MonkeyPatch, authority: Certificate) -> None:
@@ -124,6 +148,13 @@ class TestRefused:
 
     def test_without_a_certificate(self, place: Place, tmp_path: Path) -> None:
         sentence = refusal(place, tmp_path, sslcert=None, sslkey=None)
+        assert "InvalidAuthorizationSpecificationError" in sentence
+
+    def test_without_one_where_the_system_is_trusted(
+        self, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        trust(monkeypatch, place.authority)
+        sentence = refusal(place, tmp_path, sslrootcert="system", sslcert=None, sslkey=None)
         assert "InvalidAuthorizationSpecificationError" in sentence
 
     def test_with_somebody_elses(self, place: Place, tmp_path: Path) -> None:
