@@ -137,6 +137,10 @@ class CodeKeys:
         # Of those alone that sign, as tokens are.
         self._tickets = _derive({key.kid: key for key in ring.keys}, b"second-step")
 
+    @property
+    def kids(self) -> list[str]:
+        return list(self._secrets)
+
     def __contains__(self, kid: str) -> bool:
         return kid in self._secrets
 

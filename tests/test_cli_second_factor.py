@@ -62,3 +62,11 @@ class TestRotate:
         change("DELETE FROM second_factor")
         assert "for second factors" not in protected("keys", "rotate").stdout
         assert KeyRing.read(path).retired == ()
+
+    def test_for_a_secret_store_all_are_kept(self, ready: Run) -> None:
+        """The database, which knows which are needed, is not asked."""
+        KeyRing((OLD, new_key(utc_now() - timedelta(days=60)))).write(Path("instance/keys.json"))
+        Path("next.json").write_text(ready("keys", "make").stdout)
+        made = KeyRing.read(Path("next.json"))
+        assert made.retired == (OLD,)
+        assert len(made.keys) == 2

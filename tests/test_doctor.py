@@ -214,7 +214,7 @@ class TestDatabase:
 
     def test_up_to_date(self, settings: Settings) -> None:
         found = findings(settings.model_copy(update={"port": free_port()}), "Database")
-        told = {REVISIONS[-1], "nothing", "0 events, the last as the head says"}
+        told = {REVISIONS[-1], "nothing", "none", "0 events, the last as the head says"}
         assert {item.value for item in found.values()} == told
         assert {item.verdict for item in found.values()} == {Verdict.FINE}
 

@@ -18,6 +18,7 @@ from app.config import Settings, unknown_settings
 from app.doctor.asking import NO_ANSWER, Answer, ask
 from app.doctor.findings import Finding, Verdict
 from app.doctor.front_end import judge
+from app.doctor.second_factors import examine_second_factors
 from app.doctor.trail import examine_trail
 from app.hosts import is_loopback, read_origin, split_origin
 from app.observability import escape
@@ -178,6 +179,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield Finding("Database", "pending", pending, Verdict.NOTE, advice)
     else:
         yield Finding("Database", "pending", "nothing")
+        yield examine_second_factors(settings)
         yield examine_trail(settings)
 
 

@@ -5,6 +5,7 @@ however many send it at once and whatever becomes of the request. A wrong one is
 account, by whomever it is sent; only who has the password gets that far.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import SecretStr
@@ -12,6 +13,7 @@ from sqlmodel import col, delete, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.codes import (
+    CodeKeys,
     find_step,
     new_recovery_codes,
     read_app_code,
@@ -51,6 +53,24 @@ async def count_recovery_codes(session: AsyncSession, *, user_id: int) -> int:
     """Return how many recovery codes an account has left."""
     query = select(func.count()).select_from(RecoveryCode)
     return (await session.exec(query.where(col(RecoveryCode.user_id) == user_id))).one()
+
+
+async def count_factors(session: AsyncSession) -> int:
+    """Return how many second factors count."""
+    query = select(func.count()).select_from(SecondFactor)
+    return (await session.exec(query.where(col(SecondFactor.confirmed_at).is_not(None)))).one()
+
+
+async def list_stranded(session: AsyncSession, *, codes: CodeKeys) -> Sequence[str]:
+    """Return the uids of accounts that are shut, since the key of their second factor is gone."""
+    query = (
+        select(User.uid)
+        .join(SecondFactor, col(SecondFactor.user_id) == col(User.id))
+        .where(col(SecondFactor.confirmed_at).is_not(None))
+        .where(col(SecondFactor.kid).not_in(codes.kids))
+        .order_by(col(User.uid_folded))
+    )
+    return (await session.exec(query)).all()
 
 
 async def list_kids(session: AsyncSession) -> set[str]:
