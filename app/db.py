@@ -15,15 +15,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import asyncpg
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app import postgres
 from app.config import Settings
 from app.engines import PRAGMAS, make_engine
 from app.exact import ExactReader, Version
@@ -32,8 +30,10 @@ from app.locks import nobody_beside
 from app.plain_selects import PlainSelect, Row
 from app.seals import SealKeys, read_seal_keys
 from app.shared_commits import SharedWriter, Turn
-from app.shared_reads import TIMEOUT_SECONDS, SharedReader
 from app.trouble import passing_trouble_as_busy
+
+if TYPE_CHECKING:
+    from app.shared_reads import SharedReader
 
 log = logging.getLogger("portfolio.db")
 
@@ -178,21 +178,16 @@ class Database:
         """
         if self._exact is not None:
             return self._exact.read_row(select, {"key": key})
-        reader = self._shared.get(select)
-        if reader is None:
-            statement = f"{select.removesuffix(':key')}ANY($1)"
-            reader = self._shared[select] = SharedReader(self._connect, statement)
+        reader = self._shared.get(select) or self._share(select)
         return await reader.find(key)
 
-    async def _connect(self) -> asyncpg.Connection:
-        """Open a connection to PostgreSQL for lookups alone."""
-        _, options = self._writer.dialect.create_connect_args(self._writer.url)
-        own = {key: value for key, value in options.items() if not key.startswith("prepared_")}
-        return await postgres.connect(
-            **own,
-            timeout=TIMEOUT_SECONDS,
-            server_settings={"default_transaction_read_only": "on"},
-        )
+    def _share(self, select: str) -> "SharedReader":
+        # Imported here: it brings the driver of PostgreSQL, which a server on SQLite need not have.
+        from app.shared_reads import SharedReader, connecting  # noqa: PLC0415
+
+        statement = f"{select.removesuffix(':key')}ANY($1)"
+        reader = self._shared[select] = SharedReader(connecting(self._writer), statement)
+        return reader
 
     def version(self) -> Version | None:
         """Return what is another value once anything at all was committed, by whomever.

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from app import postgres
 from app.config import Settings
 from app.driver import DIALECT, opening
 from app.lines import WRITE
@@ -45,6 +44,9 @@ def make_engine(
     if settings.sqlite_path is not None:
         options.setdefault("creator", opening(settings.sqlite_path, begin, pragmas))
     else:
+        # Imported here: it brings the driver, which a server on SQLite need not have.
+        from app import postgres  # noqa: PLC0415
+
         # Not `async_creator`, which is told nothing of the address.
         options["connect_args"] = {"async_creator_fn": postgres.connect}
     # A failing statement is logged; its values (hashes, addresses) are nobody's business there.

@@ -12,7 +12,9 @@ from typing import Any
 
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app import postgres
 from app.errors import DatabaseBusy
 from app.trouble import passing_trouble_as_busy
 
@@ -22,6 +24,21 @@ TIMEOUT_SECONDS = 10.0
 
 Row = Sequence[Any]
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
+
+
+def connecting(engine: AsyncEngine) -> Connect:
+    """Return what opens a connection for lookups alone, to where an engine's connections lead."""
+
+    async def connect() -> asyncpg.Connection:
+        _, options = engine.dialect.create_connect_args(engine.url)
+        own = {key: value for key, value in options.items() if not key.startswith("prepared_")}
+        return await postgres.connect(
+            **own,
+            timeout=TIMEOUT_SECONDS,
+            server_settings={"default_transaction_read_only": "on"},
+        )
+
+    return connect
 
 
 class SharedReader:

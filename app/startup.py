@@ -8,6 +8,7 @@ import asyncio
 import os
 import stat
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -208,6 +209,7 @@ def read_standing(settings: Settings) -> Standing:
     Raises:
         CannotStart: it cannot be reached, is no database, or is newer than this code.
     """
+    _check_driver(settings)
     try:
         return asyncio.run(find_standing(settings))
     except DatabaseTooNew as error:
@@ -218,6 +220,14 @@ def read_standing(settings: Settings) -> Standing:
     except (OSError, SQLAlchemyError, ValueError, TypeError) as error:
         # The last two come from an address that nobody can take apart.
         raise CannotStart(_explain(settings, error)) from error
+
+
+def _check_driver(settings: Settings) -> None:
+    if settings.sqlite_path is None and find_spec("asyncpg") is None:
+        raise CannotStart(
+            "DATABASE_URL leads to PostgreSQL, and its driver is not installed. "
+            "Run: pip install 'fastapi-portfolio[postgresql]' (in a clone: make run)."
+        )
 
 
 def _explain(settings: Settings, error: Exception) -> str:

@@ -1,10 +1,11 @@
 """What goes wrong with a database and passes by itself: nobody's mistake, and worth another try."""
 
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
-import asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -16,12 +17,6 @@ LOCKED = "database is locked"
 # and starting up.
 _STATES = frozenset({"40001", "40P01", "53300", "57P01", "57P03"})
 _NO_CONNECTION = (PoolTimeoutError, ConnectionError, TimeoutError, socket.gaierror)
-# The last is what the driver says of a connection that the server is just ending.
-_CONNECTION_LOST = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
 
 
 @contextmanager
@@ -41,6 +36,17 @@ def is_passing(error: BaseException) -> bool:
         state = getattr(error.orig, "sqlstate", None)
         is_locked = LOCKED in str(error.orig)
         return error.connection_invalidated or state in _STATES or is_locked
-    if isinstance(error, (*_NO_CONNECTION, *_CONNECTION_LOST)):
+    if isinstance(error, _NO_CONNECTION):
         return True
-    return isinstance(error, asyncpg.PostgresError) and error.sqlstate in _STATES
+    # Not imported: on SQLite it need not be installed, and what is not loaded raised nothing.
+    driver = sys.modules.get("asyncpg")
+    return driver is not None and _is_passing_of(driver, error)
+
+
+def _is_passing_of(driver: ModuleType, error: BaseException) -> bool:
+    """Whether the driver of PostgreSQL, asked without SQLAlchemy, met trouble that passes."""
+    # The last is what it says of a connection that the server is just ending.
+    lost = (driver.PostgresConnectionError, driver.InterfaceError, driver.InternalClientError)
+    if isinstance(error, lost):
+        return True
+    return isinstance(error, driver.PostgresError) and error.sqlstate in _STATES

@@ -29,7 +29,9 @@ def environment(name: str, say: Callable[[str], None]) -> Path:
     What it was made from is written beside it as the last act, so that one that was interrupted or
     whose lock has changed since is made anew.
     """
-    lock = (ROOT if name == OURS else PEERS / name) / "requirements.lock"
+    lock = PEERS / name / "requirements.lock"
+    if name == OURS:  # it is measured on both databases
+        lock = ROOT / "requirements-postgresql.lock"
     folder = WORK / "environments" / name
     made_from = folder / _MADE_FROM
     wanted = f"{sys.version}\n{folder}\n{lock.read_text('utf-8')}"

@@ -10,7 +10,7 @@ import tomllib
 from dataclasses import dataclass
 
 from cyclonedx.model.bom import Bom
-from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.component import Component, ComponentScope, ComponentType
 from cyclonedx.model.license import DisjunctiveLicense
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
@@ -18,7 +18,9 @@ from packageurl import PackageURL
 from tests.copies import COPIES, Copy
 from tests.documents import ROOT
 
-LOCK, PAGE, SBOM = "requirements.lock", "docs/dependencies.md", "docs/sbom.cdx.json"
+# What every server runs with, and that with what some need besides.
+LOCK, WITH_EXTRAS = "requirements.lock", "requirements-postgresql.lock"
+PAGE, SBOM = "docs/dependencies.md", "docs/sbom.cdx.json"
 _ENTRY = re.compile(
     r"^(?P<name>[a-z0-9-]+)==(?P<version>\S+)[^\n]*\n"
     r"(?:    --hash[^\n]*\n)+(?P<via>(?:    #[^\n]*\n)+)",
@@ -37,14 +39,20 @@ class Locked:
     name: str
     version: str
     wanted_by: frozenset[str]
+    is_extra: bool
 
 
 def read_locked() -> list[Locked]:
-    """Return what requirements.lock pins, with who asks for it, as uv notes it there."""
-    entries = _ENTRY.finditer((ROOT / LOCK).read_text())
+    """Return what the locks pin, with who asks for it, as uv notes it there."""
+    always = {found["name"] for found in _ENTRY.finditer((ROOT / LOCK).read_text())}
     return [
-        Locked(found["name"], found["version"], frozenset(_VIA.findall(found["via"])))
-        for found in entries
+        Locked(
+            found["name"],
+            found["version"],
+            frozenset(_VIA.findall(found["via"])),
+            is_extra=found["name"] not in always,
+        )
+        for found in _ENTRY.finditer((ROOT / WITH_EXTRAS).read_text())
     ]
 
 
@@ -75,6 +83,7 @@ def make_sbom() -> str:
             bom_ref=entry.name,
             purl=PackageURL("pypi", name=entry.name, version=entry.version),
             description=reasons[entry.name][1],
+            scope=ComponentScope.OPTIONAL if entry.is_extra else None,
         )
         for entry in locked
     }

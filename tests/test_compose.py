@@ -79,6 +79,13 @@ class TestServer:
         assert "cap_add" not in service
         assert service["security_opt"] == ["no-new-privileges:true"]
 
+    def test_can_use_either_database(self) -> None:
+        """The image has the driver of PostgreSQL, which is an extra elsewhere."""
+        assert re.findall(r" -r (\S+)", DOCKERFILE) == [
+            "requirements-build.lock",
+            "requirements-postgresql.lock",
+        ]
+
     @pytest.mark.parametrize(
         ("variables", "mapping", "url"),
         [

@@ -1,5 +1,6 @@
 """What is shipped: the wheel, which serves from wherever it is installed, and the lock files."""
 
+import json
 import re
 import stat
 import subprocess
@@ -138,6 +139,7 @@ class TestLocks:
         ("lock", "table", "name"),
         [
             ("requirements.lock", "project", "dependencies"),
+            ("requirements-postgresql.lock", "project", "dependencies"),
             ("requirements-dev.lock", "project", "dependencies"),
             ("requirements-dev.lock", "dependency-groups", "dev"),
             ("requirements-build.lock", "dependency-groups", "build"),
@@ -153,7 +155,20 @@ class TestLocks:
         for requirement in asked:
             assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)])
 
-    @pytest.mark.parametrize("part", ["requirements.lock", "requirements-build.lock"])
+    @pytest.mark.parametrize("lock", ["requirements-postgresql.lock", "requirements-dev.lock"])
+    def test_pins_what_the_extra_asks_for(self, lock: str) -> None:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        (asked,) = map(Requirement, project["optional-dependencies"]["postgresql"])
+
+        assert asked.specifier.contains(read_lock(lock)[canonicalize_name(asked.name)])
+
+    def test_the_extra_adds_the_driver_alone(self) -> None:
+        small, large = read_lock("requirements.lock"), read_lock("requirements-postgresql.lock")
+
+        assert {name: large[name] for name in small} == small
+        assert large.keys() - small.keys() == {"asyncpg"}
+
+    @pytest.mark.parametrize("part", ["requirements-postgresql.lock", "requirements-build.lock"])
     def test_agree(self, part: str) -> None:
         assert read_lock(part).items() <= read_lock("requirements-dev.lock").items()
 
@@ -184,7 +199,7 @@ class TestDependencies:
     """What a server runs with: few, each for a reason, and written down for machines."""
 
     # What is given brings thirty-two (docs/dependencies.md). More than this needs an argument.
-    AT_MOST = 36
+    AT_MOST = 35
 
     def test_are_few(self) -> None:
         assert len(read_lock("requirements.lock")) <= self.AT_MOST
@@ -195,7 +210,7 @@ class TestDependencies:
         assert int(said[1]) == len(read_lock("requirements.lock"))
 
     def test_each_has_its_reason(self) -> None:
-        assert sbom.read_reasons().keys() == read_lock("requirements.lock").keys()
+        assert sbom.read_reasons().keys() == read_lock("requirements-postgresql.lock").keys()
 
     def test_the_page_says_who_brings_them(self) -> None:
         chosen = {name for name, (by, _) in sbom.read_reasons().items() if not by}
@@ -208,6 +223,11 @@ class TestDependencies:
 
     def test_the_list_for_machines_is_current(self) -> None:
         assert (ROOT / sbom.SBOM).read_text() == sbom.make_sbom()
+
+    def test_the_list_for_machines_says_what_is_an_extra(self) -> None:
+        listed = json.loads((ROOT / sbom.SBOM).read_text())["components"]
+
+        assert [part["name"] for part in listed if part.get("scope") == "optional"] == ["asyncpg"]
 
     def test_the_list_for_machines_is_valid(self) -> None:
         validator = JsonStrictValidator(SchemaVersion.V1_6)

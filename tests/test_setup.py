@@ -12,7 +12,9 @@ from tests.server.process import ROOT
 
 pytestmark = pytest.mark.process
 
-FILES = ("pyproject.toml", "requirements.lock", "requirements-build.lock", "requirements-dev.lock")
+SERVING = ("requirements.lock", "requirements-build.lock")
+DRIVER = "requirements-postgresql.lock"
+FILES = ("pyproject.toml", *SERVING, DRIVER, "requirements-dev.lock")
 # Ways to make this Python one that will not do.
 LOOK = '[ "$1" != - ] || exec "$python" -c "import sys; {}; exec(sys.stdin.read())"'
 OLD = LOOK.format("sys.version_info = (3, 9, 18)")
@@ -92,6 +94,77 @@ class TestInterrupted:
         for done in (first, second):
             assert done.returncode != 0
             assert done.stdout.startswith("Setting up .venv")
+
+
+class TestPostgreSQL:
+    """The driver is a step of its own, where the settings lead there."""
+
+    @pytest.fixture
+    def ready(self, clone: Path) -> Path:
+        """A clone that is set up for SQLite; its Python notes what it is asked and does nothing."""
+        python = clone / ".venv/bin/python"
+        python.parent.mkdir(parents=True)
+        python.write_text('#!/bin/sh\necho "$@" >> asked\n')
+        python.chmod(0o755)
+        for step, names in (("serving", SERVING), ("project", ("pyproject.toml",))):
+            content = "".join((clone / name).read_text() for name in names)
+            made_from = clone / f".venv/made-from-{step}"
+            made_from.write_text(f"{clone.resolve()}\n{content}")
+        return clone
+
+    def is_asked_for(self, clone: Path, **changes: str) -> bool:
+        """Set up; return whether the driver was installed, and nothing else ever was."""
+        (clone / "asked").unlink(missing_ok=True)
+        assert set_up(clone, **changes).returncode == 0
+        asked = (clone / "asked").read_text().splitlines()
+        installs = [line for line in asked if " install " in line]
+        wanted = f"-m pip install --require-hashes --no-deps -r {DRIVER}"
+        assert installs in ([], [wanted])
+        return bool(installs)
+
+    @pytest.mark.parametrize("name", ["DATABASE_URL", "PORTFOLIO_DATABASE_URL"])
+    def test_by_the_environment(self, ready: Path, name: str) -> None:
+        assert self.is_asked_for(ready, **{name: "postgresql://u@h/d"})
+        assert not self.is_asked_for(ready, **{name: "postgresql://u@h/d"})
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "DATABASE_URL=postgresql://u@h/d",
+            "  export PORTFOLIO_DATABASE_URL = 'postgres://u@h/d' # there",
+            "database_url=${DB:-postgresql://u@h/d}",
+        ],
+    )
+    def test_by_the_file(self, ready: Path, line: str) -> None:
+        (ready / ".env").write_text(f"SITE_NAME=Ours\n{line}\nPORT=9000\n")
+
+        assert self.is_asked_for(ready)
+        assert not self.is_asked_for(ready)
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "",
+            "DATABASE_URL=sqlite:///other.db",
+            "# DATABASE_URL=postgresql://u@h/d",
+            "OLD_DATABASE_URL=postgresql://u@h/d",
+            "SITE_NAME=postgresql",
+        ],
+    )
+    def test_not_otherwise(self, ready: Path, line: str) -> None:
+        (ready / ".env").write_text(f"{line}\n")
+
+        assert not self.is_asked_for(ready, DATABASE_URL="sqlite:///postgres.db")
+
+    def test_interrupted(self, ready: Path) -> None:
+        """Nothing to trust is left, and nothing that was done before is lost."""
+        changes = {"DATABASE_URL": "postgresql://u@h/d"}
+        # How .venv says what it is comes first, and has to work.
+        (ready / ".venv/bin/python").write_text('#!/bin/sh\n[ "$1" = -I ]\n')
+
+        assert set_up(ready, **changes).returncode != 0
+        assert not (ready / ".venv/made-from-postgresql").exists()
+        assert (ready / ".venv/made-from-serving").exists()
 
 
 class TestHelp:

@@ -9,7 +9,7 @@ import pytest
 from app.config import Settings
 from app.db import Database
 from app.errors import DatabaseBusy
-from app.shared_reads import CONNECTIONS, SharedReader
+from app.shared_reads import CONNECTIONS, SharedReader, connecting
 
 ROWS = "(SELECT n::text AS key, n * n AS square FROM generate_series(1, 100) AS n) AS r"
 # Each query takes a number.
@@ -152,7 +152,7 @@ async def test_closing_leaves_nobody_waiting(server: Server) -> None:
 
 async def test_lookups_cannot_write(postgres_template: Settings) -> None:
     database = Database(postgres_template)
-    connection = await database._connect()  # noqa: SLF001  (how it is opened is what matters)
+    connection = await connecting(database._writer)()  # noqa: SLF001  (where that leads)
     with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
         await connection.execute("DELETE FROM user_session")
     await connection.close()

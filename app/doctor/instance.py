@@ -5,8 +5,9 @@ import sqlite3
 import ssl
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -30,8 +31,10 @@ from app.startup import OTHERS, CannotStart, how_to_close, is_exposed, read_stan
 SAFE_SQLITE = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
 PACKAGES = (
     *("fastapi", "starlette", "uvicorn", "sqlmodel", "sqlalchemy", "pydantic"),
-    *("python-jose", "passlib", "argon2-cffi", "asyncpg", "alembic"),
+    *("python-jose", "passlib", "argon2-cffi", "alembic"),
 )
+# Of PostgreSQL, where it is installed.
+DRIVER = "asyncpg"
 # Where people keep static sites while they write them; checked in development beside CORS_ORIGINS.
 USUAL_ORIGINS = ("http://localhost:4100", "http://127.0.0.1:4100")
 ASK_TIMEOUT = 2.0
@@ -53,6 +56,8 @@ def _versions() -> Iterator[Finding]:
     yield Finding("Versions", "python", f"{platform.python_version()} on {platform.system()}")
     for name in PACKAGES:
         yield Finding("Versions", name, version(name))
+    with suppress(PackageNotFoundError):
+        yield Finding("Versions", DRIVER, version(DRIVER))
     yield Finding("Versions", "openssl", ssl.OPENSSL_VERSION)
     safe = is_safe_sqlite(sqlite3.sqlite_version_info)
     yield Finding(

@@ -204,7 +204,7 @@ class TestImage:
         assert rules[0] == "*"
         taken = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
         assert taken == {
-            *("LICENSE", "README.md", "pyproject.toml", "requirements.lock"),
+            *("LICENSE", "README.md", "pyproject.toml", "requirements-postgresql.lock"),
             *("requirements-build.lock", "app", "alembic", "static", "templates"),
             "docs/sbom.cdx.json",
         }

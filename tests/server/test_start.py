@@ -67,6 +67,24 @@ class TestRefusals:
         assert "newer than this program (revision 2999010101)" in done.stderr
         assert snapshot(tmp_path / "instance") == before
 
+    @pytest.mark.parametrize(
+        "command", [["serve"], ["migrate"], ["users", "create", "ada", "--name", "Ada"], ["doctor"]]
+    )
+    def test_postgresql_without_its_driver(self, tmp_path: Path, command: list[str]) -> None:
+        (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['asyncpg'] = None\n")
+        done = run_command(
+            tmp_path,
+            *command,
+            DATABASE_URL="postgresql://portfolio@127.0.0.1:1/portfolio",
+            PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}",
+        )
+        assert done.returncode == 1
+        told = done.stdout if command == ["doctor"] else done.stderr
+        assert "its driver is not installed" in " ".join(told.split())
+        assert "pip install 'fastapi-portfolio[postgresql]'" in " ".join(told.split())
+        assert len(done.stderr.strip().splitlines()) == (command != ["doctor"])
+        assert not (tmp_path / "instance").exists()
+
     def test_unsafe_production(self, tmp_path: Path) -> None:
         done = run_command(tmp_path, "serve", ENVIRONMENT="production")
         assert done.returncode == 1
@@ -127,7 +145,7 @@ class TestLoads:
         names = [line.rpartition("|")[2] for line in log.splitlines() if "import time:" in line]
         loaded = {name.strip().partition(".")[0] for name in names}
         assert "fastapi" in loaded
-        assert loaded.isdisjoint({"alembic", "mako", "PIL"})
+        assert loaded.isdisjoint({"alembic", "asyncpg", "mako", "PIL"})
 
 
 class TestWaysToStart:
