@@ -45,7 +45,8 @@ from app.tokens import Purpose
 _password_flow = OAuth2PasswordBearer(
     "/api/v1/auth/token",
     scheme_name="Password",
-    description="User name and password. Leave the client fields empty.",
+    description="User name and password, with the code of a second factor, if there is one, right "
+    "behind the password. Leave the client fields empty.",
     auto_error=False,
 )
 _cookie_scheme = APIKeyCookie(

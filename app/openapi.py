@@ -28,7 +28,8 @@ The backend of portfolio sites. Everything of ours lives under `/api/v1`.
 
 **Logging in.** From a page of this server or of an allowed front end, `POST /api/v1/auth/login`
 sets a cookie. From a script, `POST /api/v1/auth/token` answers an access and a refresh token; send
-the first as `Authorization: Bearer …`. Press *Authorize* to try either here.
+the first as `Authorization: Bearer …`. Press *Authorize* to try either here. Who has a second
+factor is asked for a `code` as well.
 
 **Errors** are RFC 9457 problem documents: `type` names the kind, `detail` says what happened,
 `errors` lists refused fields, `request_id` is what to tell whoever runs the site.
