@@ -17,6 +17,9 @@ from app.config import ASSETS_DIR
 PREFIX = "/static/"
 # Below this a compressed body saves nothing on the wire.
 SMALLEST_COMPRESSED = 512
+# What is larger is let go after the start, and read again when it is first asked for: the API
+# documentation, by nobody on most days.
+LARGE = 200_000
 _COMPRESSIBLE = ("text/", "application/json", "image/svg+xml")
 # The machine's own table of types may say something else, or nothing.
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -61,6 +64,12 @@ class Assets:
         self._paths = dict(_find_files())
         self._read: dict[str, tuple[int, Asset]] = {}
         self._by_hash = {self._asset(name).hashed_name: name for name in self._paths}
+        self._large: dict[str, str] = {}
+        for name in () if reload else self._paths:
+            asset = self._asset(name)
+            if len(asset.body) > LARGE:
+                self._large[name] = asset.hashed_name
+                del self._read[name]
 
     def url(self, name: str) -> str:
         """Return the address of a file's present content.
@@ -68,7 +77,7 @@ class Assets:
         Raises:
             KeyError: there is no such file.
         """
-        return PREFIX + self._asset(name).hashed_name
+        return PREFIX + (self._large.get(name) or self._asset(name).hashed_name)
 
     def find(self, name: str) -> tuple[Asset, bool] | None:
         """Return the file behind a name below `/static/`, and whether it may be kept for good."""

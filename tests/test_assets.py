@@ -91,6 +91,30 @@ class TestFind:
             Assets().url("ap.css")
 
 
+class TestLarge:
+    """What is let go after the start is what it was, or it is not there."""
+
+    @pytest.fixture
+    def found(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Assets:
+        monkeypatch.setattr(assets, "LARGE", 3)
+        assert folder.is_dir()
+        return Assets()
+
+    def test_is_read_when_asked_for(self, found: Assets, folder: Path) -> None:
+        name = found.url("page.css").removeprefix("/static/")
+        for _ in range(2):
+            asset, is_lasting = found.find(name) or (None, None)
+            assert asset is not None
+            assert is_lasting
+            assert asset.body == (folder / "page.css").read_bytes()
+        assert found.url("page.css") == f"/static/{name}"
+
+    def test_not_under_its_address_if_it_has_changed(self, found: Assets, folder: Path) -> None:
+        name = found.url("page.css").removeprefix("/static/")
+        (folder / "page.css").write_text("a { color: blue }")
+        assert found.find(name) is None
+
+
 class TestOurFiles:
     def test_all_have_addresses(self) -> None:
         found = Assets()

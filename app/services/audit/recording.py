@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import bindparam
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlmodel import insert, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -22,7 +22,6 @@ from app.seals import NOTHING, Entry, SealKeys
 
 BROKEN, KEY_CHANGED = "audit-broken", "audit-key-changed"
 _WAITING = "events that wait"
-_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 # Put into words once: every login says them, between the lock of the head and its commit.
 _EVENTS, _HEADS = table_of(AuditEvent), table_of(AuditHead)
@@ -109,10 +108,19 @@ async def _lock_head(session: AsyncSession) -> Head:
     if head is None:
         # Somebody took it away. Of two who find that at once, one makes it.
         values = {"id": 1, "count": 0, "kid": "", "digest": "", "seal": ""}
-        make = _INSERT[session.get_bind().dialect.name]
+        make = _insert_for(session.get_bind().dialect.name)
         await session.exec(make(AuditHead).values(values).on_conflict_do_nothing())
         head = (await session.exec(_HEAD)).one()
     return Head(*head)
+
+
+def _insert_for(dialect: str) -> Any:
+    if dialect == sqlite.dialect.name:
+        return sqlite.insert
+    # Two megabytes that nobody needs on SQLite.
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415
+
+    return postgresql.insert
 
 
 async def find_end(session: AsyncSession) -> End:
