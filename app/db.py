@@ -23,7 +23,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.config import Settings
-from app.engines import PRAGMAS, make_engine
+from app.engines import FURTHER, KEPT, PRAGMAS, Occupancy, make_engine
 from app.exact import ExactReader, Version
 from app.lines import READ
 from app.locks import nobody_beside
@@ -61,7 +61,8 @@ class Database:
         self._snapshots = asyncio.Semaphore(SNAPSHOTS)
         pool: dict[str, Any] = {"poolclass": AsyncAdaptedQueuePool, "pool_timeout": POOL_TIMEOUT}
         if self._path is None:
-            self._writer = make_engine(settings, pool_pre_ping=True, pool_size=10, **pool)
+            lasting: dict[str, Any] = {"pool_size": KEPT, "max_overflow": FURTHER}
+            self._writer = make_engine(settings, pool_pre_ping=True, **lasting, **pool)
             self._reader = self._writer.execution_options(postgresql_readonly=True)
         else:
             writer = self._shared_writer = SharedWriter(self._path, PRAGMAS, patience=POOL_TIMEOUT)
@@ -227,13 +228,12 @@ class Database:
                     log.warning("The checkpoint failed and is tried again", exc_info=True)
 
     async def ping(self) -> None:
-        """Ask the database for anything.
-
-        Raises:
-            DatabaseBusy: it does not answer.
-        """
+        """Ask the database for anything; raises DatabaseBusy if it does not answer."""
         async with self.transaction(read_only=True) as session:
             await (await session.connection()).execute(text("SELECT 1"))
+
+    def occupancy(self) -> Occupancy:
+        return Occupancy.find(self._reader, self._shared_writer)
 
     async def dispose(self) -> None:
         for reader in self._shared.values():

@@ -1,17 +1,19 @@
 """Engines for the two databases: their addresses, and what connections to SQLite are told.
 
-What they are used for, and how many connections there are, is decided in db.py.
+What they are used for is decided in db.py.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple, Self, cast
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from app.config import Settings
 from app.driver import DIALECT, opening
 from app.lines import WRITE
+from app.shared_commits import SharedWriter
 
 # Nothing of the file changes, not even the journal's kind.
 LOOK_ONLY = ("PRAGMA query_only=ON",)
@@ -23,6 +25,24 @@ PRAGMAS = (
     # See Database.checkpoint: only the holder of the writer connection moves the log.
     "PRAGMA wal_autocheckpoint=0",
 )
+# Connections to PostgreSQL that stay open, and further ones while many are needed.
+KEPT, FURTHER = 10, 10
+
+
+class Occupancy(NamedTuple):
+    """Who uses a database at this moment; nobody waits in line to write to PostgreSQL."""
+
+    connections: int
+    most: int
+    writers_waiting: int | None
+
+    @classmethod
+    def find(cls, engine: AsyncEngine, writer: SharedWriter | None) -> Self:
+        """Look at the pool of an engine, and at the line in front of SQLite's one writer."""
+        pool = cast("QueuePool", engine.pool)
+        if writer is None:
+            return cls(pool.checkedout(), pool.size() + FURTHER, None)
+        return cls(pool.checkedout(), pool.size(), writer.waiting)
 
 
 def async_url(settings: Settings) -> URL:

@@ -16,7 +16,7 @@ from starlette.requests import HTTPConnection
 from app.config import Settings
 from app.cookies import DEVICE_COOKIE_NAME, Visit, read_cookies
 from app.errors import TokenInvalid
-from app.hosts import read_address
+from app.hosts import is_loopback, read_address
 from app.notices import Notices
 from app.observability import request_id
 from app.principals import Actor, Principal
@@ -25,6 +25,8 @@ from app.resources import Resources
 MAX_BEARER_LENGTH = 4096
 # What nearly every host looks like; taking a text apart as an address costs ten times as much.
 _USUAL_HOST = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?")
+# What proxies add, beside X-Forwarded-For and the like.
+_PASSED_ON = frozenset({b"forwarded", b"via", b"x-real-ip"})
 # As wide as the columns that keep them.
 _MAX_ADDRESS, _MAX_USER_AGENT = 45, 200
 
@@ -87,6 +89,19 @@ def _read_visit(request: HTTPConnection) -> Visit:
         origin=None if origin is None else _read_origin(origin.decode("latin-1")),
         fetch_site=None if site is None else site.decode("latin-1"),
     )
+
+
+def is_from_this_machine(request: HTTPConnection) -> bool:
+    """Whether a program on this machine asks for itself, and for no visitor of its own.
+
+    A reverse proxy that stands here too comes from loopback with everybody's requests. It says so
+    in a header; whoever is behind it can add such headers and take none away.
+    """
+    heads = heads_of(request.scope)
+    is_passed_on = any(name in _PASSED_ON or name.startswith(b"x-forwarded-") for name in heads)
+    peer = read_address(request.client.host) if request.client else None
+    is_near = peer is not None and is_loopback(peer)
+    return is_near and not is_passed_on and is_loopback(get_visit(request).hostname)
 
 
 def get_forwarding(request: HTTPConnection) -> Forwarding:

@@ -32,6 +32,7 @@ from app.cors import CORS, LostCookies, Preflights
 from app.error_handlers import respond
 from app.errors import AppError
 from app.locks import only_server
+from app.metrics import Metrics
 from app.middleware import (
     RequestContext,
     RequestGuard,
@@ -43,6 +44,7 @@ from app.resources import open_resources
 from app.routers import (
     audit,
     auth,
+    metrics,
     pages,
     pictures,
     second_factors,
@@ -70,6 +72,7 @@ ROUTES = [
     *audit.router.routes,
     *sections.router.routes,
     *system.router.routes,
+    *metrics.router.routes,
     *static.router.routes,
     *pictures.router.routes,
     *pages.routes,
@@ -83,7 +86,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Hold the database, the keys and the hashing pool open while the application runs."""
     settings: Settings = app.state.settings
     with only_server(settings):
-        async with open_resources(settings) as resources:
+        async with open_resources(settings, app.state.metrics) as resources:
             app.state.resources = resources
             checkpoints = asyncio.create_task(resources.database.checkpoint_forever())
             yield
@@ -95,7 +98,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the application for some settings; without any, for those of the environment."""
     settings = settings or Settings()
-    policy, notices = OriginPolicy(settings), Notices(settings)
+    policy, notices, counts = OriginPolicy(settings), Notices(settings), Metrics()
     app = FastAPI(
         routes=ROUTES,
         title=settings.site_name,
@@ -121,13 +124,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             if settings.cors == "on"
             else Middleware(Preflights, policy=policy, is_https=settings.is_https),
             Middleware(LostCookies, notices=notices),
-            Middleware(RequestContext, respond=respond, is_https=settings.is_https),
+            Middleware(RequestContext, respond=respond, metrics=counts, is_https=settings.is_https),
             Middleware(RequestGuard, settings=settings, policy=policy, notices=notices),
             Middleware(ConditionalGet),
         ],
     )
     app.state.settings = settings
     app.state.notices = notices
+    app.state.metrics = counts
     # What answers errors in another shape at some addresses; see error_handlers.respond.
     app.state.dialects = []
     # Outside production a changed file shows at the next request, without a restart.

@@ -25,6 +25,7 @@ from app.cookies import Visit
 from app.departures import receiving
 from app.errors import BadRequest, BodyTooLarge, CrossOriginRefused, UnknownHost
 from app.incoming import get_visit, heads_of
+from app.metrics import UNMATCHED, Metrics
 from app.notices import Notices
 from app.observability import AnswerRecord, conceal, request_id
 from app.origins import OriginPolicy
@@ -66,7 +67,7 @@ def encode(headers: Mapping[str, str]) -> RawHeaders:
 
 
 class RequestContext:
-    """Gives a request its id, its cookies and its log line, and answers every exception.
+    """Gives a request its id, its cookies and its log line, counts it, and answers every exception.
 
     Every answer carries `security_headers`; one may set its own.
 
@@ -78,10 +79,12 @@ class RequestContext:
         app: ASGIApp,
         *,
         respond: Callable[[Request, Exception], Awaitable[Response]],
+        metrics: Metrics,
         is_https: bool,
     ) -> None:
         self.app = app
         self._respond = respond
+        self._metrics = metrics
         self._defaults = encode(security_headers(is_https=is_https))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -110,9 +113,15 @@ class RequestContext:
             response = await self._respond(Request(inner, receive), error)
             await response(inner, receive, send_wrapper)
         finally:
-            _log(scope, status, time.perf_counter() - started)
+            self._end(scope, inner.get("route"), status, time.perf_counter() - started)
             receiving.reset(reading)
             request_id.reset(token)
+
+    def _end(self, scope: Scope, route: Any, status: int, seconds: float) -> None:
+        # A route's path has the names of its parameters, not what stood in their place.
+        template = UNMATCHED if route is None else route.path
+        self._metrics.count_answer(scope["method"], template, status, seconds)
+        _log(scope, status, seconds)
 
 
 def _make_ids() -> Iterator[str]:

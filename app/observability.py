@@ -1,4 +1,4 @@
-"""Logs with a request id, as lines for people or JSON for machines. Metrics will live here too.
+"""Logs with a request id, as lines for people or JSON for machines.
 
 Nothing secret is ever passed to a logger: requests are logged by method and path, never by query,
 header or body, and control characters are escaped so that a line cannot be forged.

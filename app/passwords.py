@@ -144,7 +144,7 @@ class PasswordHasher:
             # Elsewhere a priority belongs to the whole process.
             initializer=_yield_to_others if sys.platform == "linux" else None,
         )
-        self._turns = Turns(
+        self.turns = Turns(
             at_once=threads, places=settings.hash_queue, patience=settings.hash_deadline_seconds
         )
 
@@ -203,13 +203,13 @@ class PasswordHasher:
             self._breached.close()
 
     async def _run(self, work: Callable[[], T], admit: Admit | None = None) -> T:
-        await self._turns.wait()
+        await self.turns.wait()
         try:
             if admit is not None:
                 await admit()
             future = self._pool.submit(work)
         except BaseException:
-            self._turns.give_back()
+            self.turns.give_back()
             raise
         self._give_back_after(future)
         return await asyncio.wrap_future(future)
@@ -226,7 +226,7 @@ class PasswordHasher:
         future.add_done_callback(give_back)
 
     def _end_turn(self, loop: asyncio.AbstractEventLoop, took: float) -> None:
-        self._turns.give_back(took)
+        self.turns.give_back(took)
         if self._quiet is not None:
             self._quiet.cancel()
         # On the loop, where it takes a millisecond: a hashing thread could be held up in it, and

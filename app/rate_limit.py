@@ -14,6 +14,7 @@ from typing import Protocol, Self
 
 from app.config import Settings
 from app.errors import TooManyAttempts
+from app.metrics import Metrics
 
 # Of each limit. Which one goes when there are more, MemoryThrottles says.
 MAX_KEYS = 10_000
@@ -186,6 +187,27 @@ class _Table:
             if self.full_at.get(key) == full_at:
                 self.drop(key)
                 return
+
+
+class CountedThrottles:
+    """Throttles that tell the metrics of every attempt that was one too many."""
+
+    def __init__(self, throttles: Throttles, metrics: Metrics) -> None:
+        self._throttles = throttles
+        self._metrics = metrics
+        self.refund, self.forget = throttles.refund, throttles.forget
+
+    async def peek(self, *buckets: Bucket) -> float:
+        return self._count(buckets, await self._throttles.peek(*buckets))
+
+    async def take(self, *buckets: Bucket) -> float:
+        return self._count(buckets, await self._throttles.take(*buckets))
+
+    def _count(self, buckets: tuple[Bucket, ...], wait: float) -> float:
+        if wait:
+            # What is tried stands first; whichever of its limits it was, somebody tries too often.
+            self._metrics.count_throttled(buckets[0].limit.name)
+        return wait
 
 
 class Attempt:

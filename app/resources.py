@@ -15,11 +15,12 @@ from app.devices import DeviceCodec
 from app.floods import Flood
 from app.kept import Kept
 from app.keys import KeyRing
+from app.metrics import Metrics
 from app.passwords import PasswordHasher
 from app.pictures import PictureReader
 from app.pictures.folder import PictureFolder
 from app.principals import Principals
-from app.rate_limit import Limits, MemoryThrottles, Throttles
+from app.rate_limit import CountedThrottles, Limits, MemoryThrottles, Throttles
 from app.tokens import TokenCodec
 
 
@@ -28,6 +29,7 @@ class Resources:
     """The database, the keys, the hashing pool, the pictures and the bounds of one process."""
 
     settings: Settings
+    metrics: Metrics
     database: Database
     codec: TokenCodec
     principals: Principals
@@ -50,8 +52,11 @@ def load_key_ring(settings: Settings) -> KeyRing:
 
 
 @asynccontextmanager
-async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
+async def open_resources(
+    settings: Settings, metrics: Metrics | None = None
+) -> AsyncIterator[Resources]:
     """Open everything, and close it when the block ends."""
+    metrics = metrics or Metrics()
     database = Database(settings)
     hasher = PasswordHasher(settings)
     try:
@@ -59,6 +64,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         codec = TokenCodec(ring)
         yield Resources(
             settings=settings,
+            metrics=metrics,
             database=database,
             codec=codec,
             principals=Principals(database, codec),
@@ -67,7 +73,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             devices=DeviceCodec(ring, timedelta(days=settings.known_device_days)),
             codes=CodeKeys(ring),
             limits=Limits.read(settings),
-            throttles=MemoryThrottles(),
+            throttles=CountedThrottles(MemoryThrottles(), metrics),
             flood=Flood(),
             pictures=PictureReader(),
             picture_folder=PictureFolder(settings.uploads_dir),

@@ -216,6 +216,7 @@ class RouteIndex:
                     scope = {"type": "http", "path": path, "method": method}
                     match, found = route.matches(scope)
                     if match is Match.FULL:
+                        found["route"] = route
                         self._at_once.setdefault((method, path), (route, found))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -239,6 +240,7 @@ class RouteIndex:
             match, found = route.matches(scope)
             if match is Match.FULL:
                 scope.update(found)
+                scope["route"] = route
                 return route
         return None
 

@@ -35,6 +35,11 @@ class SharedWriter:
         self._wants_no_transaction: set[asyncio.Future[None]] = set()
         self._done: list[asyncio.Future[None]] = []
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return sum(not place.done() for place in self._waiting)
+
     async def begin(self) -> bool:
         """Wait for one's turn and begin; return whether that is within others' transaction.
 

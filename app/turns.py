@@ -28,6 +28,16 @@ class Turns:
         self._free = at_once
         self._queue: deque[asyncio.Future[None]] = deque()
         self._average = 0.0
+        # Pieces of work that are over, and the seconds they took in all.
+        self.done, self.seconds = 0, 0.0
+
+    @property
+    def running(self) -> int:
+        return self._at_once - self._free
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
 
     @property
     def estimate(self) -> float:
@@ -43,8 +53,7 @@ class Turns:
         Raises:
             HashingBusy: the queue is full or too slow, or nobody is there any more to wait.
         """
-        present = self._at_once - self._free + len(self._queue)
-        if present >= self._places or self.estimate > self._patience:
+        if self.running + self.waiting >= self._places or self.estimate > self._patience:
             raise HashingBusy(retry_after=self.estimate / 2)
         if self._free:
             self._free -= 1
@@ -87,6 +96,8 @@ class Turns:
     def give_back(self, took: float | None = None) -> None:
         """End a turn, of which the work took so many seconds, and begin the next."""
         if took is not None:
+            self.done += 1
+            self.seconds += took
             self._average += (took - self._average) * _LATEST
         if self._queue:
             self._queue.popleft().set_result(None)

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from app.config import Settings
-from tests.test_config import make, refusal
+from tests.test_config import GOOD_SECRET, make, refusal
 
 
 @pytest.fixture(autouse=True)
@@ -105,3 +106,19 @@ class TestBounds:
     def test_site_name(self) -> None:
         assert refusal(site_name="x" * 61).startswith("SITE_NAME: ")
         assert Settings(site_name="x" * 60).site_name == "x" * 60
+
+
+class TestMetricsToken:
+    @pytest.mark.parametrize(
+        "token",
+        [
+            *("", GOOD_SECRET[:31], "a" * 40, "insecure" * 5, f"{GOOD_SECRET} ", f"{GOOD_SECRET}ü"),
+            *(f"{GOOD_SECRET[:20]} {GOOD_SECRET[20:]}", f'{GOOD_SECRET}"'),
+        ],
+    )
+    def test_weak_or_not_to_be_sent(self, token: str) -> None:
+        assert refusal(metrics_token=token).startswith("METRICS_TOKEN must be at least 32 random")
+
+    def test_good(self) -> None:
+        settings = Settings(metrics_token=SecretStr(GOOD_SECRET))
+        assert GOOD_SECRET not in f"{settings!r} {settings!s} {settings.model_dump_json()}"

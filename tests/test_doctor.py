@@ -290,6 +290,34 @@ class TestServer:
         assert (found.value, found.verdict) == ("ready, version 1.2.3", Verdict.FINE)
 
 
+class TestFigures:
+    """0.0.0.0 leads to this machine as well, and is no name for it."""
+
+    @pytest.mark.parametrize(
+        ("host", "status", "body", "is_open"),
+        [
+            ("0.0.0.0", 200, b"portfolio_info 1\n", True),  # noqa: S104
+            ("0.0.0.0", 404, b"portfolio_info 1\n", False),  # noqa: S104
+            ("0.0.0.0", 200, b"<html>Not found</html>", False),  # noqa: S104
+            ("localhost", 200, b"portfolio_info 1\n", False),
+        ],
+    )
+    def test_shown_to_whoever_asks(
+        self, tmp_path: Path, host: str, status: int, body: bytes, *, is_open: bool
+    ) -> None:
+        with answering(status, body) as port:
+            own = f"http://{host}:{port}"
+            found = findings(quiet(tmp_path, public_url=own), "Server").get(f"{own}/metrics")
+        assert (found is not None) == is_open
+        if found is not None:
+            assert (found.value, found.verdict) == ("open to everybody", Verdict.BAD)
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "-" * 64])  # noqa: S104
+    def test_nobody_answers(self, tmp_path: Path, host: str) -> None:
+        own = f"http://{host}:{free_port()}"
+        assert f"{own}/metrics" not in findings(quiet(tmp_path, public_url=own), "Server")
+
+
 class TestVersions:
     @pytest.mark.parametrize(
         "version", [(3, 7, 17), (3, 40, 1), (3, 44, 5), (3, 45, 0), (3, 50, 6), (3, 51, 2)]

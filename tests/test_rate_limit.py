@@ -7,7 +7,8 @@ import pytest
 
 from app import rate_limit
 from app.errors import TooManyAttempts
-from app.rate_limit import Attempt, Bucket, Limit, Limits, MemoryThrottles
+from app.metrics import Metrics
+from app.rate_limit import Attempt, Bucket, CountedThrottles, Limit, Limits, MemoryThrottles
 from tests.conftest import make_settings
 
 THREE = Limit("three", 3, 30.0)
@@ -233,6 +234,33 @@ async def test_the_clock_is_not_the_one_that_people_set() -> None:
     hourly = of("ada", Limit("hourly", 1, 3600.0))
     await spend(throttles, hourly)
     assert 3590 <= await throttles.take(hourly) <= 3600
+
+
+class TestCounted:
+    async def test_refusals_are_counted_and_change_nothing(
+        self, throttles: MemoryThrottles
+    ) -> None:
+        metrics = Metrics()
+        own, shared = of("own"), of("shared", Limit("shared", 1, 30.0))
+        attempt = Attempt(CountedThrottles(throttles, metrics), own=(own,), shared=(shared,))
+        await attempt.check()
+        await attempt.count()
+        assert read(metrics) == {}
+        for refuse in (attempt.check, attempt.count):
+            with pytest.raises(TooManyAttempts):
+                await refuse()
+        assert read(metrics) == {own.limit.name: 2}
+        await attempt.undo()
+        await attempt.count()
+        await attempt.succeed()
+        await attempt.check()
+        assert read(metrics) == {own.limit.name: 2}
+
+
+def read(metrics: Metrics) -> dict[str, float]:
+    """Return how many attempts were one too many, by what was tried."""
+    (found,) = (item for item in metrics.families() if item.name == "portfolio_throttled_total")
+    return {dict(sample.labels)["attempt"]: sample.value for sample in found.samples}
 
 
 class TestAttempt:

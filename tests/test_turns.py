@@ -126,6 +126,20 @@ class TestQueue:
         await second
 
 
+class TestFigures:
+    async def test_who_is_at_work_and_who_waits(self) -> None:
+        turns = Turns(at_once=1, places=3, patience=60)
+        assert (turns.running, turns.waiting, turns.done, turns.seconds) == (0, 0, 0, 0)
+        await turns.wait()
+        waiting = await queue(turns)
+        assert (turns.running, turns.waiting, turns.done) == (1, 1, 0)
+        turns.give_back(0.5)
+        await waiting
+        assert (turns.running, turns.waiting, turns.done, turns.seconds) == (1, 0, 1, 0.5)
+        turns.give_back()
+        assert (turns.running, turns.waiting, turns.done, turns.seconds) == (0, 0, 1, 0.5)
+
+
 class TestPatience:
     async def test_ends(self) -> None:
         turns = make(patience=0.01)

@@ -1,8 +1,13 @@
 """What is served besides the API itself, and what is logged."""
 
+import re
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr, field_validator
+
+from app.config.logins import is_weak
+
+_SENDABLE = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 
 class FeatureSettings(BaseModel):
@@ -17,9 +22,26 @@ class FeatureSettings(BaseModel):
         "the person who asks.",
     )
     docs: bool = Field(default=True, description="Serve the API documentation at `/docs`.")
+    metrics_token: SecretStr | None = Field(
+        None,
+        description="Who sends this as a Bearer token may read `/metrics`; others only from this "
+        "machine itself. At least 32 characters, random.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="What is logged."
     )
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="`auto` writes JSON in production and lines for people elsewhere."
     )
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _strong_token(cls, token: SecretStr | None) -> SecretStr | None:
+        # What a header can carry: RFC 6750, section 2.1.
+        text = "" if token is None else token.get_secret_value()
+        if token is not None and (is_weak(text) or not _SENDABLE.fullmatch(text)):
+            raise ValueError(
+                "METRICS_TOKEN must be at least 32 random letters and digits. Make one with: "
+                'python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
+            )
+        return token

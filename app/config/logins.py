@@ -74,7 +74,7 @@ class LoginSettings(BaseModel):
         if secret is None:
             return None
         text = secret.get_secret_value()
-        if len(text) < MIN_SECRET_LENGTH or _is_simple(text):
+        if is_weak(text):
             raise ValueError(
                 "SECRET_KEY must be at least 32 random characters. Make one with: "
                 'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
@@ -82,8 +82,12 @@ class LoginSettings(BaseModel):
         return secret
 
 
+def is_weak(text: str) -> bool:
+    """Whether a key is short, a known one, or made of little, however often that is repeated."""
+    return len(text) < MIN_SECRET_LENGTH or _is_simple(text)
+
+
 def _is_simple(text: str) -> bool:
-    """Whether a key is a known one, or made of little, however often that is repeated."""
     left = text.lower()
     for word in sorted(WEAK_SECRETS, key=len, reverse=True):
         left = left.replace(word, "")

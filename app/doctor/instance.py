@@ -38,6 +38,8 @@ DRIVER = "asyncpg"
 # Where people keep static sites while they write them; checked in development beside CORS_ORIGINS.
 USUAL_ORIGINS = ("http://localhost:4100", "http://127.0.0.1:4100")
 ASK_TIMEOUT = 2.0
+# Stands in every answer of `/metrics`.
+FIGURE = "portfolio_info"
 # By then some hundred names that strangers share are missing.
 OLD_LIST = timedelta(days=365)
 
@@ -50,6 +52,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _database(settings)
     yield from _origins(settings)
     yield _running_server(settings)
+    yield from _figures(settings)
 
 
 def _versions() -> Iterator[Finding]:
@@ -225,3 +228,18 @@ def _read_reasons(answer: Answer) -> str:
         return escape(" ".join(reason["detail"] for reason in answer.json()["reasons"]))
     except (ValueError, KeyError, TypeError):
         return ""
+
+
+def _figures(settings: Settings) -> Iterator[Finding]:
+    """Look whether the figures are shown to whoever asks by the address that people open."""
+    origin = split_origin(settings.base_url)
+    if origin is None or is_loopback(origin.host):
+        return
+    try:
+        answer = ask(settings.base_url, "/metrics", timeout=ASK_TIMEOUT)
+    except (*NO_ANSWER, ValueError):
+        return
+    if answer.is_success and FIGURE in answer.text:
+        advice = "Let the proxy send X-Forwarded-For and pass the Host header on as it came."
+        url = f"{settings.base_url}/metrics"
+        yield Finding("Server", url, "open to everybody", Verdict.BAD, advice)

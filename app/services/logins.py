@@ -21,7 +21,7 @@ from app.models import SecondFactor, User, utc_now
 from app.principals import Actor
 from app.resources import Resources
 from app.schemas import fold
-from app.services import second_factors, throttling
+from app.services import metrics, second_factors, throttling
 from app.services.audit import failures
 from app.services.credentials import compare_password
 
@@ -29,6 +29,7 @@ from app.services.credentials import compare_password
 _ONE_IS_WRONG = "User name, password or code is wrong."
 
 
+@metrics.counted
 async def authenticate(
     resources: Resources,
     actor: Actor,
@@ -80,6 +81,7 @@ async def authenticate(
     return user
 
 
+@metrics.counted
 async def go_on(resources: Resources, actor: Actor, *, ticket: str, code: SecretStr) -> User:
     """Return the account that a code proves, and a ticket for its password of a moment ago.
 

@@ -15,7 +15,9 @@ PAGES = [
     for found in list_operations()
     if found.method == "GET"
     and found.is_page
-    and not found.path.startswith(("/static", "/pictures", "/openapi", "/healthz", "/readyz"))
+    and not found.path.startswith(
+        ("/static", "/pictures", "/openapi", "/healthz", "/readyz", "/metrics")
+    )
 ]
 WITH_PASSWORDS = {"/login", "/signup", "/setup", "/reset", "/account", "/account/delete"}
 
