@@ -18,12 +18,15 @@ from app.errors import DatabaseBusy
 from app.metrics import Family, Sample, by_label, gauge, write
 from app.models import UserSession, utc_now
 from app.resources import Resources
-from app.services.readiness import HINDRANCES, find_hindrances
+from app.services.readiness import (
+    HINDRANCES,
+    NO_DATABASE,
+    PATIENCE_SECONDS,
+    find_hindrances,
+)
 
 # Counting them reads the whole table: 20 ms of a thread for 100,000. Nobody needs it more often.
 SESSIONS_EVERY_SECONDS = 60.0
-# Prometheus gives up after ten seconds, and then has none of the other figures either.
-PATIENCE_SECONDS = 3.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,7 +50,11 @@ async def describe_server(resources: Resources) -> str:
     Answers also where the database does not: what had to be asked there is left out.
     """
     hindrances = await find_hindrances(resources)
-    await _count_sessions(resources)
+    if NO_DATABASE in hindrances:
+        # Nor is it waited for once more.
+        resources.metrics.sessions, resources.metrics.sessions_asked_at = None, float("-inf")
+    else:
+        await _count_sessions(resources)
     return write(
         [
             _describe_program(resources),
@@ -108,7 +115,7 @@ def _describe_database(resources: Resources) -> Iterator[Family]:
 
 
 async def _count_sessions(resources: Resources) -> None:
-    """Count the living sessions anew if the last count is old. None are told without a database."""
+    """Count the living sessions anew if the last count is old; tell none where that fails."""
     metrics, now = resources.metrics, time.monotonic()
     if now - metrics.sessions_asked_at < SESSIONS_EVERY_SECONDS:
         return

@@ -17,8 +17,9 @@ from app.errors import DatabaseBusy
 from app.resources import Resources
 from app.standing import find_revision, list_revisions
 
-# Whoever asks gives up soon, and a database that takes this long is no help to anybody.
-PATIENCE_SECONDS = 3.0
+# Whoever asks gives up soon, and a database that takes this long is no help to anybody. Giving up a
+# connection may take two seconds more.
+PATIENCE_SECONDS = 2.0
 # Below this SQLite and the pictures soon find no room.
 LEAST_FREE_BYTES = 16 * 1024 * 1024
 

@@ -5,18 +5,19 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from app.config import Settings
 from app.keys import KeyRing, new_key
 from app.models import utc_now
 from app.resources import Resources, open_resources
-from app.services import metrics
+from app.services import metrics, readiness
 from app.services.metrics import describe_server
 from tests.conftest import make_settings
 from tests.exposition import Exposition, read
 from tests.people import People
 from tests.services.test_readiness import at_revision
-from tests.wire import change_session, current_sid
+from tests.wire import ONE_ENGINE, change_session, current_sid
 
 
 async def look(resources: Resources, *, anew: bool = True) -> Exposition:
@@ -44,6 +45,15 @@ class TestSessions:
         resources.metrics.sessions_asked_at -= metrics.SESSIONS_EVERY_SECONDS
         assert (await look(resources, anew=False)).value("portfolio_sessions") == 1
 
+    @ONE_ENGINE
+    async def test_that_cannot_be_counted(self, resources: Resources) -> None:
+        async with resources.database.transaction() as session:
+            statement = text("ALTER TABLE user_session RENAME TO gone")
+            await (await session.connection()).execute(statement)
+        found = await look(resources)
+        assert found.value("portfolio_sessions") is None
+        assert found.value("portfolio_ready") == 1
+
 
 class TestReadiness:
     async def test_ready(self, resources: Resources) -> None:
@@ -68,6 +78,27 @@ class TestReadiness:
             assert found.value("portfolio_hindrance", reason="database-out-of-reach") == 1
             assert found.value("portfolio_sessions") is None
             assert found.value("portfolio_database_connections") == 0
+
+    @pytest.mark.process
+    async def test_waits_for_a_database_that_hangs_no_longer_than_it_says(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(readiness, "PATIENCE_SECONDS", 0.05)
+        KeyRing((new_key(utc_now()),)).write(tmp_path / "keys.json")
+        gone = asyncio.Event()
+
+        async def say_nothing(_reader: object, writer: asyncio.StreamWriter) -> None:
+            await gone.wait()
+            writer.close()
+
+        server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        url = f"postgresql://nobody@127.0.0.1:{port}/none"
+        async with server, open_resources(make_settings(tmp_path, database_url=url)) as resources:
+            found = await asyncio.wait_for(look(resources), 5)
+            gone.set()
+        assert found.value("portfolio_hindrance", reason="database-out-of-reach") == 1
+        assert found.value("portfolio_sessions") is None
 
 
 class TestDatabase:
