@@ -16,6 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import __version__, startup
 from app.audit_commands import audit_commands
+from app.backup_commands import backup, restore
 from app.config import Settings
 from app.console import Group, one_sentence, run
 from app.db import at_the_end
@@ -106,6 +107,8 @@ def run_doctor(origin: str | None) -> None:
         raise click.exceptions.Exit(1)
 
 
+cli.command("backup")(backup)
+cli.command("restore")(restore)
 cli.command("import-flask")(one_sentence()(import_flask))
 for group in (users, keys, audit_commands):
     cli.add_command(group)

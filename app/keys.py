@@ -3,7 +3,8 @@
 A key has a public name, the `kid` that stands in a token's header. The newest key signs; older ones
 verify until every token they signed has expired. One that second factors were made with stays for
 them alone, retired, until the last of these is gone. The file is the one secret that must survive:
-whoever has it can log in as anybody, so it is readable by its owner alone and never in a backup.
+whoever has it can log in as anybody, so it is readable by its owner alone, and in a backup only
+when somebody asks for it.
 """
 
 import base64

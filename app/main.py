@@ -26,6 +26,7 @@ from starlette.middleware import Middleware
 
 from app import __version__, legacy, openapi
 from app.assets import Assets
+from app.backups.schedule import back_up_forever
 from app.conditional_get import ConditionalGet
 from app.config import Settings
 from app.cors import CORS, LostCookies, Preflights
@@ -88,11 +89,15 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     with only_server(settings):
         async with open_resources(settings, app.state.metrics) as resources:
             app.state.resources = resources
-            checkpoints = asyncio.create_task(resources.database.checkpoint_forever())
+            tasks = [
+                asyncio.create_task(resources.database.checkpoint_forever()),
+                asyncio.create_task(back_up_forever(resources)),
+            ]
             yield
-            checkpoints.cancel()
-            with suppress(asyncio.CancelledError):
-                await checkpoints
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

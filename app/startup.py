@@ -8,12 +8,16 @@ import asyncio
 import os
 import stat
 from collections.abc import Callable
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from app.backups.migrating import backed_up
+from app.backups.refusals import CannotBackUp
+from app.backups.switching import finish, is_unfinished
 from app.breaches import check_list
 from app.config import Settings
 from app.db import Database
@@ -55,6 +59,7 @@ def prepare(settings: Settings, report: Report) -> None:
     check_breached(settings)
     check_instance_dir(settings.instance_dir)
     check_database_file(settings)
+    _finish_restore(settings, report)
     standing = read_standing(settings)
     if standing.pending:
         check_alone(settings)
@@ -68,17 +73,33 @@ def prepare(settings: Settings, report: Report) -> None:
     if make_seal_key(settings, utc_now()):
         report(f"Made a key for the audit trail in {settings.audit_keys_path}.")
     if standing.pending:
-        _migrate(settings, report)
+        _migrate(settings, report, has_data=standing.current is not None)
     if settings.sqlite_path is not None:
         settings.sqlite_path.chmod(0o600)
 
 
-def _migrate(settings: Settings, report: Report) -> None:
+def _finish_restore(settings: Settings, report: Report) -> None:
+    if is_unfinished(settings):
+        check_alone(settings)
+        try:
+            report(f"A restore was cut off: {finish(settings).value}.")
+        except OSError as error:
+            raise CannotStart(f"A restore was cut off, and {error}: take it away.") from error
+
+
+def _migrate(settings: Settings, report: Report, *, has_data: bool) -> None:
     # Imported here: it brings Alembic, which few starts need.
     from app import migrations  # noqa: PLC0415
 
-    with beside_a_server(settings):
-        migrations.upgrade(settings, lambda line: report(f"Migrated the database: {line}"))
+    is_copied = has_data and settings.sqlite_path is not None
+    try:
+        with (
+            beside_a_server(settings),
+            backed_up(settings, report) if is_copied else nullcontext(),
+        ):
+            migrations.upgrade(settings, lambda line: report(f"Migrated the database: {line}"))
+    except CannotBackUp as error:
+        raise CannotStart(f"Nothing was migrated, for want of a backup. {error}") from error
 
 
 def check_instance_dir(path: Path) -> None:

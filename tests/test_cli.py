@@ -156,7 +156,8 @@ class TestHelp:
 
     def test_there_are_these_commands(self) -> None:
         assert {path for path, command in self.commands() if not hasattr(command, "commands")} == {
-            *("serve", "migrate", "doctor", "keys rotate", "keys make", "users list"),
+            *("serve", "migrate", "doctor", "backup", "restore", "keys rotate", "keys make"),
+            "users list",
             *("users create", "users promote", "users disable", "users reset", "import-flask"),
             *("users remove-second-factor", "audit list", "audit verify", "audit export"),
         }
@@ -393,4 +394,6 @@ class TestDoctor:
         assert result.exit_code == 0
         assert result.stdout.endswith("\nNo problems.\n")
         headings = [line for line in result.stdout.splitlines() if line and line[0] != " "]
-        assert headings[:-1] == ["Versions", "Files", "Settings", "Database", "Origins", "Server"]
+        assert headings[:-1] == [
+            *("Versions", "Files", "Settings", "Database", "Backups", "Origins", "Server")
+        ]

@@ -56,6 +56,9 @@ class TestDefaults:
             "docs": True,
             "log_level": "info",
             "log_format": "auto",
+            "backup_every": 24,
+            "backups_kept": 7,
+            "backup_days": 30,
         }
 
 
@@ -84,6 +87,9 @@ class TestBounds:
             ("posts_per_hour", 0, 1_000_000),
             ("creations_per_hour", 0, 1_000_000),
             ("pictures_per_hour", 0, 1_000_000),
+            ("backup_every", 0, 8760),
+            ("backups_kept", 1, 1000),
+            ("backup_days", 1, 3650),
         ],
     )
     def test_both_ends(self, name: str, lowest: int, highest: int) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, model_validator
 
+from app.config.backups import BackupSettings
 from app.config.databases import is_unverified
 from app.config.features import FeatureSettings
 from app.config.limits import LimitSettings
@@ -44,7 +45,7 @@ class UnsafeSettings(ValueError):
 
 
 # pydantic puts the fields of the last of them first.
-class Settings(FeatureSettings, LimitSettings, LoginSettings, PlaceSettings):
+class Settings(BackupSettings, FeatureSettings, LimitSettings, LoginSettings, PlaceSettings):
     """All settings. `Settings()` reads the environment; keyword arguments override it.
 
     `_env_file` names another file than `.env`, or says None.

@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError
 from app.breaches import check_list
 from app.config import Settings, unknown_settings
 from app.doctor.asking import NO_ANSWER, Answer, ask
+from app.doctor.backups import examine_backups
 from app.doctor.findings import Finding, Verdict
 from app.doctor.front_end import judge
 from app.doctor.second_factors import examine_second_factors
@@ -50,6 +51,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _files(settings)
     yield from _settings(settings)
     yield from _database(settings)
+    yield from examine_backups(settings)
     yield from _origins(settings)
     yield _running_server(settings)
     yield from _figures(settings)

@@ -28,6 +28,8 @@ STATEMENT = re.compile(r"(SELECT|INSERT|UPDATE|DELETE|PRAGMA|LOCK|CREATE|ALTER|D
 HASHES = {"sha256", "pbkdf2_hmac", "scrypt", "blake2b", "sha1"}
 # Random names with fewer than 128 bits: to tell things apart, none opens anything.
 NAMES = {
+    ("app/backups/making.py", "2"),  # two backups of one second
+    ("app/backups/restoring.py", "2"),  # two restores of one second
     ("app/devices.py", "12"),  # a browser's mark, signed with the rest
     ("app/keys.py", "4"),  # a key's public name
     ("app/legacy/importer/backup.py", "2"),  # two backups of one second

@@ -1,12 +1,12 @@
 """A copy of our own database from before an import, whole and private."""
 
-import os
 import secrets
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from app.backups.sqlite import copy_database
 from app.config import Settings
 from app.legacy.importer.source import CannotImport
 
@@ -23,13 +23,7 @@ def back_up(settings: Settings, now: datetime) -> Path | None:
     target = folder / f"before-import-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}.db"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        # SQLite's own way: what is in the write-ahead log is in the copy.
-        with (
-            closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as ours,
-            closing(sqlite3.connect(target)) as copy,
-        ):
-            ours.backup(copy)
+        copy_database(path, target, lambda _count: None)
     except (OSError, sqlite3.Error) as error:
         with suppress(OSError):
             target.unlink()

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from app.legacy.importer.report import Report
 from app.legacy.importer.run import run_import
 from app.legacy.importer.source import CannotImport, Source
 from app.locks import AnotherServer, only_server
+from app.progress import Terminal
 from app.resources import open_resources
 
 A_PATH = click.Path(path_type=Path)
@@ -111,21 +111,8 @@ async def _run(
             uploads=uploads,
             is_dry_run=is_dry_run,
             compares_all=compares_all,
-            stages=Terminal(),
+            stages=Terminal("Reading"),
         )
-
-
-class Terminal:
-    """Shows a bar for each stage where somebody watches, and a line where nobody does."""
-
-    @contextmanager
-    def stage(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
-        if not sys.stderr.isatty():
-            click.echo(f"Reading {name}: {total}")
-            yield lambda _done: None
-            return
-        with click.progressbar(length=total, label=f"{name:18}", file=sys.stderr) as bar:
-            yield bar.update
 
 
 @contextmanager

@@ -21,9 +21,10 @@ from app.legacy.importer.pictures import Pictures, has_picture
 from app.legacy.importer.recognise import left_tables, recognise
 from app.legacy.importer.report import Report
 from app.legacy.importer.source import CannotImport, Source
-from app.legacy.importer.tables import Import, Stages, carry_all
+from app.legacy.importer.tables import Import, carry_all
 from app.models import utc_now
 from app.principals import OPERATOR
+from app.progress import Stages
 from app.resources import Resources
 from app.services import audit
 

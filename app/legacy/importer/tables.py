@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from app.legacy.importer.carry import Carrier, PairCarrier
 from app.legacy.importer.content import (
@@ -21,19 +21,11 @@ from app.legacy.importer.people import People, Prepared, read_people
 from app.legacy.importer.recognise import Recognised
 from app.legacy.importer.report import Report
 from app.legacy.importer.source import Source
+from app.progress import Advance, Stages
 from app.resources import Resources
 
 Fields = Mapping[str, Any]
-Advance = Callable[[int], None]
 Take = Callable[[Sequence[Fields]], Awaitable[None]]
-
-
-class Stages(Protocol):
-    """Shows how far an import is."""
-
-    def stage(self, name: str, total: int) -> AbstractContextManager[Advance]:
-        """Begin a stage; what is given to the function that it yields adds up to the total."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,8 @@ ACTIONS = {
     "post-changed": "Changed somebody's post",
     "post-deleted": "Deleted somebody's post",
     "database-imported": "Old database imported",
+    "backup-made": "Backup made",
+    "backup-restored": "Backup put back",
     "keys-rotated": "New key for logins made",
     "audit-exported": "This list exported",
     BROKEN: "This list had been tampered with",

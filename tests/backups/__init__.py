@@ -1,0 +1,1 @@
+"""Backups: the file, making, keeping and putting back."""
