@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from app.main import create_app
+from app.metrics import CONTENT_TYPE as METRICS
 from tests.conftest import make_settings
 from tests.security.asking import ask
 from tests.security.conftest import Stage
@@ -109,7 +110,7 @@ class TestEveryAnswer:
             if told.is_empty:
                 continue
             kind = told.header("Content-Type")
-            assert kind in {*JSON, "image/webp"} or WITH_CHARSET.fullmatch(kind), told
+            assert kind in {*JSON, "image/webp", METRICS} or WITH_CHARSET.fullmatch(kind), told
             text = told.answer.content.lstrip()
             assert (kind in JSON) == text.startswith((b"{", b"[", b"null", b'"')), told
             assert ("text/html" in kind) == text.startswith(b"<!doctype html>"), told
