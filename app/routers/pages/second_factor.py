@@ -13,7 +13,6 @@ from app.enrollment import EnrollingActor, EnrollingPageUser
 from app.errors import AppError, FieldsRefused
 from app.forms import Form, FormDep
 from app.principals import Actor, Principal
-from app.qr import encode
 from app.rendering import page, see_other
 from app.resources import Resources
 from app.routing import Router
@@ -78,6 +77,9 @@ async def begin(
     except AppError as error:
         refused = form.refused(error)
         return await _show(request, resources, viewer, refusal=error, password=refused)
+    # Half a megabyte of tables, for a page that most people see once.
+    from app.qr import encode  # noqa: PLC0415
+
     starts = range(0, len(made.secret), _GROUP)
     groups = [made.secret[start : start + _GROUP] for start in starts]
     return page(
