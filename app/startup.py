@@ -91,11 +91,10 @@ def _migrate(settings: Settings, report: Report, *, has_data: bool) -> None:
     # Imported here: it brings Alembic, which few starts need.
     from app import migrations  # noqa: PLC0415
 
-    is_copied = has_data and settings.sqlite_path is not None
     try:
         with (
             beside_a_server(settings),
-            backed_up(settings, report) if is_copied else nullcontext(),
+            backed_up(settings, report) if has_data else nullcontext(),
         ):
             migrations.upgrade(settings, lambda line: report(f"Migrated the database: {line}"))
     except CannotBackUp as error:

@@ -25,7 +25,8 @@ def test_off(tmp_path: Path) -> None:
     assert list(examine_backups(make_settings(tmp_path, backup_every=0))) == []
 
 
-def test_postgresql(tmp_path: Path) -> None:
+def test_postgresql_without_its_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
     (found,) = examine_backups(make_settings(tmp_path, database_url="postgresql://u@h/d"))
     assert found.verdict is Verdict.NOTE
     assert "pg_dump" in found.advice

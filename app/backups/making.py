@@ -17,10 +17,12 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import __version__
-from app.backups.archive import DATABASES, PICTURES, Manifest, Writer, open_archive
+from app.backups.archive import DATABASES, PICTURES, Engine, Manifest, Writer, open_archive
+from app.backups.postgres import dump_database
 from app.backups.refusals import AnotherBackup, CannotBackUp, NotABackup
 from app.backups.sqlite import Damaged, check_database, copy_database
 from app.config import Settings
@@ -67,12 +69,7 @@ def make_backup(order: Order, target: Path | None = None) -> Path:
         target = folder / f"{order.reason}-{order.now:%Y%m%d-%H%M%S}-{suffix}.tar"
     if target.exists():
         raise CannotBackUp(f"{target} is there already. Name another file.")
-    if database is None:
-        raise CannotBackUp(
-            "The database is PostgreSQL, which this command does not copy: use pg_dump, and copy "
-            f"{order.settings.uploads_dir} after it."
-        )
-    if not database.is_file():
+    if database is not None and not database.is_file():
         raise CannotBackUp(f"There is nothing to back up: {database} does not exist.")
     if order.with_keys and are_keys_elsewhere(order.settings):
         raise CannotBackUp(f"{KEYS_ELSEWHERE} Make the backup without --with-keys.")
@@ -80,11 +77,12 @@ def make_backup(order: Order, target: Path | None = None) -> Path:
         with _work_folder(folder) as work:
             _check_room(order.settings, database, work, target.absolute().parent)
             _make(order, database, work, target)
-    except (OSError, sqlite3.Error) as error:
-        cause = error.strerror if isinstance(error, OSError) else str(error)
+    except (OSError, sqlite3.Error, SQLAlchemyError) as error:
+        # A driver's own text may quote an address.
+        cause = error.strerror if isinstance(error, OSError) else type(error).__name__
         raise CannotBackUp(f"The backup could not be made at {target}: {cause}.") from error
     except (Damaged, NotABackup) as error:
-        raise CannotBackUp(f"The copy of {database} did not pass its check: {error}.") from error
+        raise CannotBackUp(f"The copy did not pass its check: {error}.") from error
     return target
 
 
@@ -120,9 +118,10 @@ def _work_folder(folder: Path) -> Iterator[Path]:
         os.close(descriptor)
 
 
-def _check_room(settings: Settings, database: Path, work: Path, place: Path) -> None:
+def _check_room(settings: Settings, database: Path | None, work: Path, place: Path) -> None:
     """Raise CannotBackUp unless there is room for the copy and for the file that it goes into."""
-    size = database.stat().st_size
+    # How large a dump will be is not known before.
+    size = 0 if database is None else database.stat().st_size
     whole = size + sum(map(_size, list_pictures(settings.uploads_dir)))
     is_one_disk = work.stat().st_dev == place.stat().st_dev
     for folder, needed in ((work, size), (place, whole + (size if is_one_disk else 0))):
@@ -138,7 +137,7 @@ def _size(path: Path) -> int:
     return 0
 
 
-def _make(order: Order, database: Path, work: Path, target: Path) -> None:
+def _make(order: Order, database: Path | None, work: Path, target: Path) -> None:
     # Beside the place where it is to be: a new name for a file is given in one step there.
     partial = target.with_name(f".{target.name}.part")
     partial.unlink(missing_ok=True)
@@ -157,17 +156,14 @@ def _make(order: Order, database: Path, work: Path, target: Path) -> None:
     sync_folder(target.absolute().parent)
 
 
-def _write(order: Order, database: Path, work: Path, writer: Writer) -> None:
+def _write(order: Order, database: Path | None, work: Path, writer: Writer) -> None:
     settings, stages = order.settings, order.stages
     # Pictures never change: those that the database will name are there before its copy is made,
     # or come while it is made.
     _add_pictures(writer, settings.uploads_dir, stages)
-    copy = work / DATABASES["sqlite"]
-    size = database.stat().st_size
-    with stages.stage("copying", size) as advance:
-        copy_database(database, copy, advance)
-    with stages.stage("checking", 0) as advance:
-        revision = check_database(copy, advance)
+    engine: Engine = "postgresql" if database is None else "sqlite"
+    copy = work / DATABASES[engine]
+    revision = _copy(order, database, copy)
     with stages.stage("writing", copy.stat().st_size) as advance:
         writer.add(copy.name, copy, advance)
     _add_pictures(writer, settings.uploads_dir, stages)
@@ -178,12 +174,23 @@ def _write(order: Order, database: Path, work: Path, writer: Writer) -> None:
         Manifest(
             program=__version__,
             revision=revision,
-            engine="sqlite",
+            engine=engine,
             reason=order.reason,
             made_at=order.now,
             members=writer.members,
         )
     )
+
+
+def _copy(order: Order, database: Path | None, copy: Path) -> str:
+    """Copy the database and check the copy; return its revision."""
+    size = 0 if database is None else database.stat().st_size
+    with order.stages.stage("copying", size) as advance:
+        if database is None:
+            return dump_database(order.settings, copy, advance)
+        copy_database(database, copy, advance)
+    with order.stages.stage("checking", 0) as advance:
+        return check_database(copy, advance)
 
 
 def _add_pictures(writer: Writer, folder: Path, stages: Stages) -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.backups.making import Order, Reason, make_backup, note
+from app.backups.postgres import NO_PROGRAM, has_program
 from app.config import Settings
 from app.db import Database
 from app.models import utc_now
@@ -20,6 +21,10 @@ def backed_up(settings: Settings, report: Callable[[str], None]) -> Iterator[Non
     Raises:
         CannotBackUp: it could not be made.
     """
+    if settings.sqlite_path is None and not has_program():
+        report(f"No backup before the migration: {NO_PROGRAM}")
+        yield
+        return
     order = Order(settings=settings, reason=Reason.MIGRATION, now=utc_now(), stages=Terminal())
     made = make_backup(order)
     report(f"Made a backup before the migration: {made}")

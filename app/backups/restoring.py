@@ -76,8 +76,8 @@ def restore_backup(
     with open_archive(file) as archive:
         if database is None or archive.manifest.engine != "sqlite":
             raise CannotRestore(
-                f"{file} is a backup of {archive.manifest.engine}, and only one of SQLite is put "
-                "back, where DATABASE_URL says SQLite."
+                f"{file} is a backup of {archive.manifest.engine}. This command puts back SQLite, "
+                "where DATABASE_URL says SQLite; docs/backups.md has the steps for PostgreSQL."
             )
         if with_keys and are_keys_elsewhere(settings):
             raise CannotRestore(f"{KEYS_ELSEWHERE} Restore without --with-keys.")

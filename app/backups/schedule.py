@@ -14,6 +14,7 @@ from pathlib import Path
 
 from app.backups.keeping import is_due, remove_old
 from app.backups.making import Order, Reason, make_backup, note
+from app.backups.postgres import NO_PROGRAM, has_program
 from app.backups.refusals import AnotherBackup
 from app.models import utc_now
 from app.principals import Actor
@@ -52,7 +53,10 @@ class Quiet:
 async def back_up_forever(resources: Resources) -> None:
     """Make backups when they are due, until cancelled."""
     settings = resources.settings
-    if not settings.backup_every or settings.sqlite_path is None:
+    if not settings.backup_every:
+        return
+    if settings.sqlite_path is None and not has_program():
+        log.warning("No backups are made", extra={"reason": NO_PROGRAM})
         return
     pause = LOOK_EVERY
     while True:

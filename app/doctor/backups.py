@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.backups.keeping import list_backups
 from app.backups.making import Reason
+from app.backups.postgres import NO_PROGRAM, has_program
 from app.config import Settings
 from app.doctor.findings import Finding, Verdict
 
@@ -15,9 +16,8 @@ def examine_backups(settings: Settings) -> Iterator[Finding]:
     """Say how old the newest backup is. Nothing where the server is to make none."""
     if not settings.backup_every:
         return
-    if settings.sqlite_path is None:
-        advice = "The server makes none of PostgreSQL. Use pg_dump, and copy the pictures after it."
-        yield Finding(_HEADING, _NAME, "not of this server", Verdict.NOTE, advice)
+    if settings.sqlite_path is None and not has_program():
+        yield Finding(_HEADING, _NAME, "none are made", Verdict.NOTE, NO_PROGRAM)
         return
     found = list_backups(settings.backups_dir, Reason.AUTOMATIC, Reason.ASKED)
     if not found:

@@ -45,12 +45,6 @@ def leftovers(instance: Instance) -> list[str]:
 
 
 class TestRefused:
-    def test_on_postgresql(self, tmp_path: Path) -> None:
-        other = make_settings(tmp_path, database_url="postgresql://u@nowhere.invalid/d")
-        with pytest.raises(CannotBackUp, match="use pg_dump"):
-            Instance(other).back_up()
-        assert list(tmp_path.iterdir()) == []
-
     def test_nothing_there(self, tmp_path: Path) -> None:
         with pytest.raises(CannotBackUp, match="nothing to back up"):
             Instance(make_settings(tmp_path)).back_up()

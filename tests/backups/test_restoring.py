@@ -100,7 +100,7 @@ class TestRefused:
         _, made = moved_on
         url = "postgresql://u@nowhere.invalid/d"
         other = Instance(make_settings(tmp_path / "other", database_url=url))
-        with pytest.raises(CannotRestore, match="only one of SQLite"):
+        with pytest.raises(CannotRestore, match="puts back SQLite"):
             other.restore(made)
 
     def test_of_a_newer_program(self, moved_on: Moved) -> None:

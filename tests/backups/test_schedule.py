@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from app.models import utc_now
 from app.resources import Resources, open_resources
 from tests.backups.conftest import Instance, ask
 from tests.backups.test_making import open_first
+from tests.conftest import make_settings
 
 
 @pytest.fixture
@@ -137,3 +139,15 @@ class TestForever:
             with pytest.raises(asyncio.CancelledError):
                 await task
         assert not [path for path in made(resources) if path.name.startswith("auto-")]
+
+
+async def test_without_the_programs_of_postgresql(
+    resources: Resources,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    settings = make_settings(tmp_path, database_url="postgresql://u@nowhere.invalid/d")
+    await back_up_forever(replace(resources, settings=settings))
+    assert "No backups are made" in caplog.text

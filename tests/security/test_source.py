@@ -100,7 +100,7 @@ class TestCode:
         assert shells == []
         assert importers({"subprocess", "pty", "commands"}) == set()
         programs = [name for name, called, _ in calls() if called.endswith("subprocess_exec")]
-        assert programs == ["app/pictures/__init__.py"]
+        assert programs == ["app/backups/postgres.py", "app/pictures/__init__.py"]
 
     def test_reads_no_xml(self) -> None:
         assert importers(READ_XML) == set()
