@@ -22,6 +22,7 @@ from app.config import Settings
 from app.guessing import is_common, is_guessed_early
 from app.memory import give_back_memory
 from app.old_hashes import PUBLISHED_PASSWORDS, is_old_hash, matches
+from app.processors import count_processors
 from app.schemas import MAX_PASSWORD_BYTES, fold
 from app.turns import Turns
 
@@ -137,7 +138,7 @@ class PasswordHasher:
             argon2__time_cost=settings.argon2_time,
             argon2__parallelism=1,
         )
-        threads = settings.hash_threads or os.cpu_count() or 1
+        threads = settings.hash_threads or count_processors()
         self._pool = ThreadPoolExecutor(
             max_workers=threads,
             thread_name_prefix="hash",

@@ -5,7 +5,6 @@
 how many it did in a second.
 """
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -64,7 +63,7 @@ def commits(seconds: float, folder: Path) -> float:
 def measure(what: str, seconds: float, *, folder: Path, cores: frozenset[int]) -> float:
     """Run this module in a process of its own on some cores; return what it printed."""
     # As many threads as ours takes: one for each processor.
-    detail = str(os.cpu_count() or 1) if what == "argon2" else str(folder)
+    detail = str(len(cores)) if what == "argon2" else str(folder)
     command = [sys.executable, "-m", "benchmarks.alone", what, str(seconds), detail]
     with pinned(cores):
         done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  (ours)

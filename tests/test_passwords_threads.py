@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,14 +41,14 @@ class TestHowMany:
             return original(**options)
 
         monkeypatch.setattr(argon2.low_level, "hash_secret", with_others)
-        monkeypatch.setattr(os, "cpu_count", lambda: 3)
+        monkeypatch.setattr(passwords, "count_processors", lambda: 3)
         hasher = hashers(hash_threads=0)
         await asyncio.gather(*(hasher.hash(PASSWORD) for _ in range(3)))
 
-    async def test_one_where_processors_cannot_be_counted(
+    async def test_one_on_one_processor(
         self, hashers: Hashers, costs: Costs, pause: Pause, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(os, "cpu_count", lambda: None)
+        monkeypatch.setattr(passwords, "count_processors", lambda: 1)
         hasher = hashers(hash_threads=0)
         first = await held(hasher, pause)
         second = asyncio.ensure_future(hasher.hash(PASSWORD))

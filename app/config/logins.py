@@ -59,7 +59,10 @@ class LoginSettings(BaseModel):
     argon2_memory_kib: int = Field(19456, ge=8, description="Memory of one password hash, in KiB.")
     argon2_time: int = Field(2, ge=1, le=20, description="Passes of one password hash.")
     hash_threads: int = Field(
-        0, ge=0, le=64, description="Password hashes at a time; 0 means one for each processor."
+        0,
+        ge=0,
+        le=64,
+        description="Password hashes at a time; 0 means one for each usable processor.",
     )
     hash_queue: int = Field(
         300, ge=1, le=10_000, description="Logins that may wait for a hash before others get a 503."

@@ -4,7 +4,6 @@ What takes long (hashing, decoding) is done before the transaction. All rows are
 dry run does the same work and undoes it.
 """
 
-import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from app.legacy.importer.source import CannotImport, Source
 from app.legacy.importer.tables import Import, carry_all
 from app.models import utc_now
 from app.principals import OPERATOR
+from app.processors import count_processors
 from app.progress import Stages
 from app.resources import Resources
 from app.services import audit
@@ -70,7 +70,7 @@ async def run_import(
     )
     _survey(work)
     settings = resources.settings
-    at_once = min(settings.hash_queue, 2 * (settings.hash_threads or os.cpu_count() or 1))
+    at_once = min(settings.hash_queue, 2 * (settings.hash_threads or count_processors()))
     pictures = Pictures(resources, uploads, is_dry_run=is_dry_run)
     if compares_all is None:
         users = work.found["users"]
