@@ -18,6 +18,7 @@ from typing import BinaryIO, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from app.backups.pacing import PIECE_BYTES, settle
 from app.backups.refusals import NotABackup
 from app.progress import Advance
 
@@ -31,8 +32,6 @@ _PICTURE = re.compile(r"uploads/[A-Za-z0-9_-]{16,32}\.webp")
 # A hundred thousand pictures need an eighth of it.
 _MOST_MANIFEST_BYTES = 128 * 2**20
 _CHUNK = 2**20
-# How much may wait for the disk: whoever commits meanwhile waits for it too.
-_UNSETTLED = 8 * 2**20
 _UNREADABLE = (OSError, tarfile.TarError, ValueError, OverflowError, EOFError)
 
 
@@ -101,15 +100,15 @@ class Writer:
         os.fsync(self._file.fileno())
 
     def _settling(self, advance: Advance) -> Advance:
-        def settle(count: int) -> None:
+        def look(count: int) -> None:
             advance(count)
             self._unsettled += count
-            if self._unsettled >= _UNSETTLED:
+            if self._unsettled >= PIECE_BYTES:
                 self._unsettled = 0
                 self._file.flush()
-                os.fsync(self._file.fileno())
+                settle(self._file.fileno())
 
-        return settle
+        return look
 
 
 def _describe(name: str, size: int, changed_at: int) -> tarfile.TarInfo:

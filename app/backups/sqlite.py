@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from app.backups.pacing import settle
 from app.progress import Advance
 
-# Between two looks at the clock and the disk: some megabytes of the copy.
-_STEPS = 10_000
+# Of SQLite's, between two looks at the disk: about a megabyte of the copy.
+_STEPS = 4000
 # Up to here every index is compared with its table; beyond, that takes minutes.
 _MOST_COMPARED = 256 * 2**20
 _PATIENCE_SECONDS = 5.0
@@ -35,17 +36,16 @@ def copy_database(source: Path, target: Path, advance: Advance) -> None:
     descriptor = os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
     seen = 0
 
-    def settle() -> None:
-        # On the disk before more is copied: otherwise a commit waits for all of it at once.
+    def look() -> None:
         nonlocal seen
         size = os.fstat(descriptor).st_size
         if size != seen:
-            os.fsync(descriptor)
+            settle(descriptor)
         advance(size - seen)
         seen = size
 
     try:
-        with closing(_connect(source, "mode=ro")) as ours, _looking_up(ours, settle):
+        with closing(_connect(source, "mode=ro")) as ours, _looking_up(ours, look):
             ours.execute("VACUUM INTO ?", (str(target),))
         os.fsync(descriptor)
     finally:
