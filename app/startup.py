@@ -15,9 +15,8 @@ from pathlib import Path
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from app.backups.migrating import backed_up
+from app.backups import is_unfinished
 from app.backups.refusals import CannotBackUp
-from app.backups.switching import finish, is_unfinished
 from app.breaches import check_list
 from app.config import Settings
 from app.db import Database
@@ -80,6 +79,8 @@ def prepare(settings: Settings, report: Report) -> None:
 
 def _finish_restore(settings: Settings, report: Report) -> None:
     if is_unfinished(settings):
+        from app.backups.switching import finish  # noqa: PLC0415  (few starts need it)
+
         check_alone(settings)
         try:
             report(f"A restore was cut off: {finish(settings).value}.")
@@ -90,6 +91,7 @@ def _finish_restore(settings: Settings, report: Report) -> None:
 def _migrate(settings: Settings, report: Report, *, has_data: bool) -> None:
     # Imported here: it brings Alembic, which few starts need.
     from app import migrations  # noqa: PLC0415
+    from app.backups.migrating import backed_up  # noqa: PLC0415
 
     try:
         with (

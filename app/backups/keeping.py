@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from app.backups.making import Reason
+from app.backups import Reason
 from app.config import Settings
 
 _NAME = re.compile(r"([a-z-]+)-(\d{8}-\d{6})-[0-9a-f]{4}\.tar")

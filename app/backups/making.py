@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import __version__
+from app.backups import Reason
 from app.backups.archive import DATABASES, PICTURES, Engine, Manifest, Writer, open_archive
 from app.backups.postgres import dump_database
 from app.backups.refusals import AnotherBackup, CannotBackUp, NotABackup
@@ -35,14 +35,6 @@ _WORK = ".making-"
 # The server goes on writing while a backup is made.
 SPARE_BYTES = 64 * 2**20
 KEYS_ELSEWHERE = "The keys come from KEYS_DIR or SECRET_KEY, and are kept there."
-
-
-class Reason(StrEnum):
-    """Why a backup is made: its name begins with it."""
-
-    ASKED = "backup"
-    AUTOMATIC = "auto"
-    MIGRATION = "before-migration"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.backups.making import Order, Reason, make_backup, note
+from app.backups import Reason
+from app.backups.making import Order, make_backup, note
 from app.backups.postgres import NO_PROGRAM, has_program
 from app.config import Settings
 from app.db import Database

@@ -17,6 +17,7 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col, delete, update
 
+from app.backups import stage_of
 from app.backups.archive import DATABASES, KEYS, PICTURES, Archive, Manifest, open_archive
 from app.backups.making import (
     KEYS_ELSEWHERE,
@@ -33,7 +34,6 @@ from app.backups.switching import (
     Plan,
     finish,
     part_of,
-    stage_of,
     switch,
     write_plan,
 )

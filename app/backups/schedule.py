@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
+from app.backups import Reason
 from app.backups.keeping import is_due, remove_old
-from app.backups.making import Order, Reason, make_backup, note
 from app.backups.postgres import NO_PROGRAM, has_program
 from app.backups.refusals import AnotherBackup
 from app.models import utc_now
@@ -80,9 +80,14 @@ async def back_up(resources: Resources) -> Path:
         CannotBackUp: there is no room or no right.
         DatabaseBusy: it could not be noted; then there is none.
     """
+    # Loaded by whoever makes one: it is a megabyte.
+    from app.backups import making  # noqa: PLC0415
+
     quiet = Quiet()
-    order = Order(settings=resources.settings, reason=Reason.AUTOMATIC, now=utc_now(), stages=quiet)
-    job = asyncio.get_running_loop().run_in_executor(None, make_backup, order)
+    order = making.Order(
+        settings=resources.settings, reason=Reason.AUTOMATIC, now=utc_now(), stages=quiet
+    )
+    job = asyncio.get_running_loop().run_in_executor(None, making.make_backup, order)
     try:
         made = await asyncio.shield(job)
     except asyncio.CancelledError:
@@ -92,7 +97,7 @@ async def back_up(resources: Resources) -> Path:
         raise
     try:
         async with resources.database.transaction() as session:
-            note(session, _SERVER, made, with_keys=False)
+            making.note(session, _SERVER, made, with_keys=False)
     except BaseException:
         made.unlink()
         raise

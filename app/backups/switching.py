@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from app.backups import stage_of
 from app.backups.archive import KEYS
 from app.backups.making import list_pictures, sync_folder
 from app.backups.refusals import CannotRestore
@@ -45,10 +46,6 @@ class Plan(BaseModel):
     pictures: frozenset[str]
     added: frozenset[str]
     with_keys: bool
-
-
-def stage_of(database: Path) -> Path:
-    return database.with_name(f"{database.name}-restoring")
 
 
 def part_of(picture: str) -> str:
@@ -105,11 +102,6 @@ def _copy_name(path: Path, other: Path) -> None:
     except OSError:
         # Another disk, or one that knows no second names.
         shutil.copy2(path, other)
-
-
-def is_unfinished(settings: Settings) -> bool:
-    """Whether a restore was cut off."""
-    return settings.sqlite_path is not None and stage_of(settings.sqlite_path).exists()
 
 
 def finish(settings: Settings) -> Ending:

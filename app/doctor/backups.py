@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from app.backups import Reason
 from app.backups.keeping import list_backups
-from app.backups.making import Reason
 from app.backups.postgres import NO_PROGRAM, has_program
 from app.config import Settings
 from app.doctor.findings import Finding, Verdict

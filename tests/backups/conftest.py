@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.backups.making import Order, Reason, make_backup
+from app.backups import Reason
+from app.backups.making import Order, make_backup
 from app.backups.restoring import Restored, restore_backup
 from app.config import Settings
 from app.db import Database

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from app.backups import Reason
 from app.backups.keeping import is_due, list_backups, remove_old
-from app.backups.making import Reason
 from app.config import Settings
 from tests.conftest import make_settings
 

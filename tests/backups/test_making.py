@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from app.backups import Reason
 from app.backups.archive import open_archive
-from app.backups.making import Order, Reason, make_backup
+from app.backups.making import Order, make_backup
 from app.backups.refusals import AnotherBackup, CannotBackUp
 from app.backups.sqlite import Damaged, check_database
 from app.progress import Advance, Terminal

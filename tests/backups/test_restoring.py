@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from app import migrations
+from app.backups import stage_of
 from app.backups.archive import MANIFEST
 from app.backups.refusals import BackupRefused, CannotRestore
-from app.backups.switching import stage_of
 from app.config import Settings
 from app.keys import KeyRing, new_key
 from app.locks import beside_a_server, only_server

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from app.backups import schedule
-from app.backups.making import Order, Reason, make_backup
+from app.backups import Reason, making, schedule
+from app.backups.making import Order, make_backup
 from app.backups.schedule import Quiet, Stopped, back_up, back_up_forever
 from app.config import Settings
 from app.models import utc_now
@@ -76,7 +76,7 @@ class TestOne:
                 while True:
                     advance(0)
 
-        monkeypatch.setattr(schedule, "make_backup", make)
+        monkeypatch.setattr(making, "make_backup", make)
         task = asyncio.create_task(back_up(resources))
         await begun.wait()
         task.cancel()
