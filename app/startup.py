@@ -248,7 +248,7 @@ def _check_driver(settings: Settings) -> None:
     if settings.sqlite_path is None and find_spec("asyncpg") is None:
         raise CannotStart(
             "DATABASE_URL leads to PostgreSQL, and its driver is not installed. "
-            "Run: pip install 'fastapi-portfolio[postgresql]' (in a clone: make run)."
+            "Run: pip install asyncpg (in a clone: make run)."
         )
 
 
