@@ -44,6 +44,7 @@ BOTH = {"current_password": "…", "new_password": "a longer battery horse"}
 NEXT = {"current_password": PASSWORD, "new_password": "…"}
 EVE = {"uid": "eve", "name": "Eve", "email": ""}
 ME = "/api/v1/users/me"
+SECOND, PROVED = f"{ME}/second-factor", {"current_password": "…", "code": "123456"}
 SESSIONS, END = "/api/v1/auth/sessions", "/account/sessions/end"
 PATHS: dict[str, tuple[int, Send]] = {
     "login": (422, send("POST", "/api/v1/auth/login", "json", uid="ada", password="…")),
@@ -71,6 +72,9 @@ PATHS: dict[str, tuple[int, Send]] = {
     "end logins": (422, send("DELETE", SESSIONS, "json", current_password="…")),
     "end a login, page": (422, send("POST", END, "form", session="x", sessions_password="…")),
     "end logins, page": (422, send("POST", f"{END}-others", "form", sessions_password="…")),
+    "begin a second factor": (422, send("POST", SECOND, "json", current_password="…")),
+    "new recovery codes": (422, send("POST", f"{SECOND}/recovery-codes", "json", **PROVED)),
+    "remove a second factor": (422, send("DELETE", SECOND, "json", **PROVED)),
     "old change": (400, send("PUT", "/api/user", "json", password="…")),
     "older change": (400, send("PUT", "/api/users", "json", uid="ada", password="…")),
 }
@@ -124,6 +128,9 @@ async def test_every_path_that_takes_one_is_listed(app: FastAPI) -> None:
         ("patch", "/api/v1/users/{uid}"),
         ("delete", "/api/v1/auth/sessions"),
         ("delete", "/api/v1/auth/sessions/{session_id}"),
+        ("post", "/api/v1/users/me/second-factor"),
+        ("post", "/api/v1/users/me/second-factor/recovery-codes"),
+        ("delete", "/api/v1/users/me/second-factor"),
     }
 
 
