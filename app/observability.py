@@ -58,17 +58,43 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
     return {key: value for key, value in record.__dict__.items() if key not in _RESERVED}
 
 
+# `json.dumps` would make an encoder for each line.
+_as_json = json.JSONEncoder(default=str).encode
+_as_text = json.encoder.encode_basestring_ascii
+
+
 @lru_cache(maxsize=4)
 def _time_of_day(seconds: int) -> str:
     return datetime.fromtimestamp(seconds).astimezone().strftime("%H:%M:%S")
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _moment(seconds: float) -> str:
+    return f"{_second(int(seconds))}.{int(seconds % 1 * 1000):03}+00:00"
+
+
+def _answer_as_json(record: AnswerRecord) -> str:
+    """Return what any other record would be: there is one for each answer."""
+    message, said = _as_text(record.getMessage()), _as_json(record.said)[1:]
+    asked = f'"request_id": {_as_text(request_id.get())}, ' if request_id.get() else ""
+    return (
+        f'{{"at": "{_moment(record.created)}", "level": "info", "logger": "portfolio.access", '
+        f'"message": {message}, {asked}{said}'
+    )
 
 
 class JSONFormatter(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
+        if isinstance(record, AnswerRecord):
+            return _answer_as_json(record)
         entry: dict[str, object] = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "at": _moment(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -77,9 +103,7 @@ class JSONFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(
-            {key: value for key, value in entry.items() if value is not None}, default=str
-        )
+        return _as_json({key: value for key, value in entry.items() if value is not None})
 
 
 class ConsoleFormatter(logging.Formatter):

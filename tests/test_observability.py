@@ -143,6 +143,24 @@ class TestJSON:
     def test_what_is_not_known_is_left_out(self) -> None:
         assert "request_id" not in json.loads(JSONFormatter().format(record()))
 
+    @pytest.mark.parametrize("asked", ["", "a1b2", 'odd "id\u2028'])
+    @pytest.mark.parametrize("path", ["/", HOSTILE, '/"\\\x00\ud800é'])
+    def test_an_answer_is_written_as_any_record(self, path: str, asked: str) -> None:
+        said: dict[str, object] = {"status": 200, "ms": 0.1, "user": "x"}
+        answer = AnswerRecord("GET", path, said)
+        usual = logging.LogRecord(
+            "portfolio.access", logging.INFO, "", 0, "%s %s", ("GET", path), None
+        )
+        usual.created = answer.created = 1790000000.25
+        usual.__dict__.update(said)
+        token = request_id.set(asked)
+        try:
+            line, other = JSONFormatter().format(answer), JSONFormatter().format(usual)
+        finally:
+            request_id.reset(token)
+        assert list(json.loads(line).items()) == list(json.loads(other).items())
+        assert json.loads(line)["at"] == "2026-09-21T14:13:20.250+00:00"
+
     def test_values_json_does_not_know(self) -> None:
         assert json.loads(JSONFormatter().format(record(kind=RuntimeError("x"))))["kind"] == "x"
 
