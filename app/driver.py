@@ -200,7 +200,7 @@ class Dialect(SQLiteDialect_pysqlite):
         self.default_schema_name = "main"
         self.default_isolation_level = "SERIALIZABLE"
 
-    def on_connect(self) -> None:  # type: ignore[override]  # the base class of theirs allows it
+    def on_connect(self) -> Any:
         """No functions are added to SQL."""
 
     def do_begin(self, dbapi_connection: Any) -> None:

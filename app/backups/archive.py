@@ -14,7 +14,7 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import IO, BinaryIO, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
@@ -75,7 +75,7 @@ class Writer:
         self.members: dict[str, Member] = {}
         self._file = file
         self._unsettled = 0
-        self._tar = tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
+        self._tar = tarfile.TarFile(fileobj=file, mode="w", format=tarfile.PAX_FORMAT)
 
     def add(self, name: str, path: Path, advance: Advance) -> None:
         """Put a file in.
@@ -120,7 +120,7 @@ def _describe(name: str, size: int, changed_at: int) -> tarfile.TarInfo:
 class _Hashing:
     """A file that is read once, with the digest of what was read."""
 
-    def __init__(self, file: BinaryIO, advance: Advance) -> None:
+    def __init__(self, file: IO[bytes], advance: Advance) -> None:
         self.sha256 = hashlib.sha256()
         self._file = file
         self._advance = advance
@@ -205,11 +205,11 @@ class Archive:
         if reader.sha256.hexdigest() != self.manifest.members[name].sha256:
             raise self._refusal(f"is damaged: {name} is not as it was when it was made")
 
-    def _open(self, name: str) -> BinaryIO:
+    def _open(self, name: str) -> IO[bytes]:
         file = self._tar.extractfile(self._found[name])
         if file is None:  # not with plain files
             raise self._refusal(f"has nothing in {name}")
-        return file  # type: ignore[return-value]  # what reads is all that is used of it
+        return file
 
     def _refusal(self, what: str) -> NotABackup:
         return NotABackup(f"{self._path} {what}.")
@@ -223,7 +223,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
         NotABackup: it is none, or not whole.
     """
     try:
-        tar = tarfile.open(path, "r:")  # noqa: SIM115  (closed below)
+        tar = tarfile.TarFile(path)
     except FileNotFoundError as error:
         raise NotABackup(f"There is no file {path}.") from error
     except _UNREADABLE as error:

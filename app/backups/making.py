@@ -26,7 +26,7 @@ from app.backups.postgres import dump_database
 from app.backups.refusals import AnotherBackup, CannotBackUp, NotABackup
 from app.backups.sqlite import Damaged, check_database, copy_database
 from app.config import Settings
-from app.pictures.folder import is_name
+from app.pictures.folder import is_name, sync_folder
 from app.principals import Actor
 from app.progress import Stages
 from app.services import audit
@@ -200,12 +200,3 @@ def list_pictures(folder: Path) -> list[Path]:
     """Return the files of pictures in a folder that may not be there."""
     found = folder.glob("*.webp") if folder.is_dir() else ()
     return sorted(path for path in found if is_name(path.stem))
-
-
-def sync_folder(path: Path) -> None:
-    """Make new names in a folder last: they are its content."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -24,7 +24,6 @@ from app.backups.making import (
     SPARE_BYTES,
     are_keys_elsewhere,
     list_pictures,
-    sync_folder,
 )
 from app.backups.refusals import CannotRestore
 from app.backups.sqlite import Damaged, check_database, fold
@@ -42,6 +41,7 @@ from app.db import Database
 from app.keys import KeyRing
 from app.locks import AnotherServer, nobody_beside, only_server
 from app.models import OneTimeLink, UserSession
+from app.pictures.folder import sync_folder
 from app.principals import OPERATOR
 from app.progress import Stages
 from app.seals import make_seal_key

@@ -16,11 +16,12 @@ from pydantic import BaseModel, ConfigDict
 
 from app.backups import stage_of
 from app.backups.archive import KEYS
-from app.backups.making import list_pictures, sync_folder
+from app.backups.making import list_pictures
 from app.backups.refusals import CannotRestore
 from app.backups.sqlite import fold
 from app.config import Settings
 from app.keys import KeyRing
+from app.pictures.folder import sync_folder
 
 STAGED = "database.db"
 _PLAN = "plan.json"

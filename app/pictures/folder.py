@@ -69,10 +69,10 @@ def _write(path: Path, content: bytes) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
     """Make a new name in a folder last: the name is the folder's content."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
