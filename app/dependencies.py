@@ -13,6 +13,7 @@ from fastapi import Depends, Query, Request
 from fastapi.security import APIKeyCookie, HTTPBearer, OAuth2PasswordBearer
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app import openapi
 from app.cookie_sessions import CookieSession
 from app.cookies import COOKIE_NAME, CookieProfile, Visit, set_cookie
 from app.errors import (
@@ -43,8 +44,8 @@ from app.tokens import Purpose
 # These only describe the two ways in for the OpenAPI document; the token is read in incoming.py,
 # and where a route is called directly they are not asked (see routing.py).
 _password_flow = OAuth2PasswordBearer(
-    "/api/v1/auth/token",
-    scheme_name="Password",
+    openapi.TOKEN_PATH,
+    scheme_name=openapi.FORM_SCHEME,
     description="User name and password, with the code of a second factor, if there is one, right "
     "behind the password. Leave the client fields empty.",
     auto_error=False,
@@ -58,7 +59,7 @@ _cookie_scheme = APIKeyCookie(
 )
 _bearer_scheme = HTTPBearer(
     scheme_name="Bearer",
-    description="An access token that `POST /api/v1/auth/token` answered.",
+    description="An access token.",
     auto_error=False,
 )
 

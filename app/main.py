@@ -143,6 +143,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     reload = not settings.is_production
     app.state.assets = Assets(reload=reload)
     app.state.templates = Templates(app.state.assets, site_name=settings.site_name, reload=reload)
+    if settings.password_grant:
+        app.router.routes[:0] = auth.password_grant.routes
     if settings.legacy_api == "on":
         legacy.install(app)
     app.state.body_limits = read_body_limits(app)

@@ -22,14 +22,17 @@ from app.errors import (
 from app.schemas import Problem
 
 _MEDIA_TYPE = "application/problem+json"
+# OAuth2's password form, and what the document calls logging in by it.
+TOKEN_PATH, FORM_SCHEME = "/api/v1/auth/token", "Password"
 
 DESCRIPTION = """
 The backend of portfolio sites. Everything of ours lives under `/api/v1`.
 
 **Logging in.** From a page of this server or of an allowed front end, `POST /api/v1/auth/login`
-sets a cookie. From a script, `POST /api/v1/auth/token` answers an access and a refresh token; send
-the first as `Authorization: Bearer …`. Press *Authorize* to try either here. Who has a second
-factor is asked for a `code` as well.
+sets a cookie; with `with_token` it answers an access and a refresh token as well, and so does the
+form at `POST /api/v1/auth/token`, unless this server does without it. Send the first of these as
+`Authorization: Bearer …`. Press *Authorize* to try it here. Who has a second factor is asked for a
+`code` as well.
 
 **Errors** are RFC 9457 problem documents: `type` names the kind, `detail` says what happened,
 `errors` lists refused fields, `request_id` is what to tell whoever runs the site.
@@ -82,12 +85,23 @@ def mend(app: FastAPI) -> None:
             model = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(model.pop("$defs", {}))
             schemas["Problem"] = model
+            if TOKEN_PATH not in document["paths"]:
+                _forget_scheme(document, FORM_SCHEME)
             for operations in document["paths"].values():
                 for method, operation in operations.items():
                     _mend_operation(method, operation)
         return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents
+
+
+def _forget_scheme(document: dict[str, Any], name: str) -> None:
+    """Take a way to log in that is not there out of a document."""
+    del document["components"]["securitySchemes"][name]
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if "security" in operation:
+                operation["security"] = [way for way in operation["security"] if name not in way]
 
 
 def _mend_operation(method: str, operation: dict[str, Any]) -> None:

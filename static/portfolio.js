@@ -23,16 +23,18 @@ let refreshing = null;
 export async function login(uid, password, code) {
   if (tokens) await logout();
   // A code holds once. With one, a token comes along, should the cookie not come back.
-  const wanted = code ? { code, with_token: true } : {};
-  const { user, session, token } = await ask("login", json({ uid, password, ...wanted }));
-  if ((await current())?.session.id === session.id) {
-    if (token) await ask("revoke", form({ token: token.refresh_token }));
+  const begin = (more) => ask("login", json({ uid, password, ...more }));
+  const first = await begin(code && { code, with_token: true });
+  if ((await current())?.session.id === first.session.id) {
+    if (first.token) await ask("revoke", form({ token: first.token.refresh_token }));
   } else {
     // A token then, and no login left that nobody can use.
-    keep(token ?? (await ask("token", form({ username: uid, password }))));
-    await fetch(`/api/v1/auth/sessions/${session.id}`, { method: "DELETE" });
+    const last = first.token ? first : await begin({ with_token: true });
+    keep(last.token);
+    for (const { session } of new Set([first, last]))
+      await fetch(`/api/v1/auth/sessions/${session.id}`, { method: "DELETE" });
   }
-  return user;
+  return first.user;
 }
 
 /** Log out, here and on the server. @throws {Refusal} */

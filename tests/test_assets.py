@@ -171,7 +171,7 @@ class TestPortfolioModule:
     """`static/portfolio.js`, which other sites load; tests/browser/engines runs it."""
 
     def test_is_small(self) -> None:
-        assert len((ASSETS_DIR / "static" / "portfolio.js").read_bytes()) < 4500
+        assert len((ASSETS_DIR / "static" / "portfolio.js").read_bytes()) < 4600
 
     def test_keeps_tokens_in_no_storage(self) -> None:
         text = (ASSETS_DIR / "static" / "portfolio.js").read_text("utf-8")

@@ -53,6 +53,7 @@ class TestDefaults:
             "min_bytes_per_second": 1024,
             "max_connections": 2000,
             "legacy_api": "on",
+            "password_grant": True,
             "docs": True,
             "log_level": "info",
             "log_format": "auto",

@@ -7,6 +7,8 @@ import httpx
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from app.config import Settings
+from app.main import create_app
 from app.models import Role
 from tests.people import People
 from tests.wire import LEGACY_OPERATIONS, ONE_ENGINE, OPERATIONS, PROBLEM, Operation, describe_api
@@ -120,6 +122,20 @@ class TestDocument:
         cookie = {"type": "apiKey", "in": "cookie", "name": "portfolio_session"}
         assert schemes["Cookie"].items() >= cookie.items()
         assert schemes["Bearer"].items() >= {"type": "http", "scheme": "bearer"}.items()
+
+    def test_without_the_password_form(self) -> None:
+        document = create_app(Settings(_env_file=None, password_grant=False)).openapi()
+        assert not list(OpenAPIV31SpecValidator(document).iter_errors())
+        assert document["components"]["securitySchemes"].keys() == {"Cookie", "Bearer"}
+        assert "/api/v1/auth/token" not in document["paths"]
+        named = [
+            way
+            for operations in document["paths"].values()
+            for operation in operations.values()
+            for way in operation.get("security", [])
+        ]
+        assert {"Cookie": []} in named
+        assert {"Password": []} not in named
 
     def test_no_answer_is_described_as_the_frameworks_own(self) -> None:
         assert "HTTPValidationError" not in str(describe_api())

@@ -16,6 +16,12 @@ class FeatureSettings(BaseModel):
         description="`off` takes away the addresses of the old Flask servers "
         "(`/api/authenticate`, `/api/user` and so on).",
     )
+    password_grant: bool = Field(
+        default=True,
+        description="Let people log in with `POST /api/v1/auth/token`, OAuth2's password form, as "
+        "the API documentation's *Authorize* and short scripts do. Without it, `with_token` in "
+        "`POST /api/v1/auth/login` answers tokens.",
+    )
     legacy_user_list: bool = Field(
         default=False,
         description="`GET /api/user` answers the list of users, as some old servers did, and not "

@@ -51,6 +51,8 @@ from app.services import credentials, logins, proof, sessions, throttling
 from app.tokens import Purpose
 
 router = Router(prefix="/api/v1/auth", tags=["auth"])
+# By itself, since PASSWORD_GRANT=false takes it away.
+password_grant = Router(prefix="/api/v1/auth", tags=["auth"])
 
 LOGIN_REFUSALS = (LoginFailed, SecondFactorNeeded, TooManyAttempts, HashingBusy)
 NO_PROOF = PasswordProof()
@@ -60,7 +62,7 @@ END_REFUSALS = (
 )
 
 
-@router.post("/token", responses=refusals(*LOGIN_REFUSALS))
+@password_grant.post("/token", responses=refusals(*LOGIN_REFUSALS))
 async def create_token(
     form: Annotated[PasswordGrant, Form()],
     response: Response,

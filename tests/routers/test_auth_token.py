@@ -197,3 +197,25 @@ class TestRevokeToken:
         answer = await client.post(REVOKE, data={"token": ada.cookies["portfolio_session"]})
         assert answer.status_code == 200
         assert (await ada.get(SESSION)).status_code == 200
+
+
+@pytest.mark.parametrize("settings_changes", [{"password_grant": False}], ids=["off"])
+class TestSwitchedOff:
+    async def test_the_form_is_not_there(self, client: httpx.AsyncClient, people: People) -> None:
+        await people.create("ada")
+        answer = await client.post(TOKEN, data=PASSWORD_FORM)
+        assert answer.status_code == 404
+        assert "token" not in answer.json()
+
+    async def test_tokens_come_with_a_login(
+        self, client: httpx.AsyncClient, people: People
+    ) -> None:
+        await people.create("ada")
+        body = {"uid": "ada", "password": PASSWORD, "with_token": True}
+        token = (await client.post("/api/v1/auth/login", json=body)).json()["token"]
+        assert (await replay_bearer(people.app, token["access_token"])).status_code == 200
+        body = {"refresh_token": token["refresh_token"]}
+        assert (await client.post("/api/v1/auth/refresh", json=body)).status_code == 200
+        answer = await client.post(REVOKE, data={"token": token["access_token"]})
+        assert answer.status_code == 200
+        assert (await replay_bearer(people.app, token["access_token"])).status_code == 401
