@@ -1,4 +1,4 @@
-"""How much one person may make: dependencies of the routes that make something.
+"""How much one person may make and change: dependencies of the routes that make something.
 
 Counted before the route's work and given back where that is refused. Named after whoever must be
 logged in; without anybody the route refuses by itself.
@@ -23,6 +23,13 @@ async def _creation(resources: ResourcesDep, actor: ActorDep) -> AsyncIterator[N
         yield
 
 
+async def _change(resources: ResourcesDep, actor: ActorDep) -> AsyncIterator[None]:
+    async with throttling.count_change(resources, actor):
+        yield
+
+
+# One more change of what is one's own.
+ChangeQuota = Annotated[None, Depends(_change, scope="function")]
 # One more post.
 PostQuota = Annotated[None, Depends(_post, scope="function")]
 # One more channel, group or section.

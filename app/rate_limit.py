@@ -52,6 +52,7 @@ class Limits:
     refresh: Limit
     post: Limit
     creation: Limit
+    change: Limit
     picture: Limit
 
     @classmethod
@@ -69,6 +70,7 @@ class Limits:
             refresh=Limit("refresh", settings.refresh_attempts, _QUARTER),
             post=Limit("post", settings.posts_per_hour, _HOUR),
             creation=Limit("creation", settings.creations_per_hour, _HOUR),
+            change=Limit("change", settings.changes_per_hour, _HOUR),
             picture=Limit("picture", settings.pictures_per_hour, _HOUR),
         )
 

@@ -46,6 +46,7 @@ class TestDefaults:
             "refresh_attempts": 300,
             "posts_per_hour": 120,
             "creations_per_hour": 60,
+            "changes_per_hour": 300,
             "pictures_per_hour": 20,
             "max_body_bytes": 1_048_576,
             "header_seconds": 10,

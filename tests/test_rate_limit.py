@@ -318,6 +318,7 @@ class TestLimits:
             "refresh_attempts": "refresh",
             "posts_per_hour": "post",
             "creations_per_hour": "creation",
+            "changes_per_hour": "change",
             "pictures_per_hour": "picture",
         }
         values = {name: number for number, name in enumerate(names, 500)}
@@ -332,4 +333,4 @@ class TestLimits:
     def test_each_counts_for_itself(self, tmp_path: Path) -> None:
         limits = Limits.read(make_settings(tmp_path))
         found = [getattr(limits, field.name).name for field in fields(limits)]
-        assert len(set(found)) == len(found) == 12
+        assert len(set(found)) == len(found) == 13

@@ -69,6 +69,13 @@ class LimitSettings(BaseModel):
         le=_MOST,
         description="Channels, groups and sections that one person may create. 0 means no limit.",
     )
+    changes_per_hour: int = Field(
+        300,
+        ge=0,
+        le=_MOST,
+        description="Changes that one person may make to their account, profile, sections and "
+        "posts; admins as many as they like. 0 means no limit.",
+    )
     pictures_per_hour: int = Field(
         20, ge=0, le=_MOST, description="Pictures that one person may send. 0 means no limit."
     )

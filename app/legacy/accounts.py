@@ -20,6 +20,7 @@ from app.legacy.bodies import ObjectDep
 from app.legacy.roll import RollsDep
 from app.legacy.routing import LegacyRouter
 from app.legacy.updates import WriterDep
+from app.quotas import ChangeQuota
 from app.services import accounts
 
 router = LegacyRouter()
@@ -96,11 +97,12 @@ async def get_user(
     return JSONResponse({"users": users, "pagination": pagination})
 
 
-@router.both("PUT", "/api/user", refuses=(401, 404, 409, 503), takes={"name": "Ada King"})
+@router.both("PUT", "/api/user", refuses=(401, 404, 409, 429, 503), takes={"name": "Ada King"})
 async def update_user(
     body: ObjectDep,
     request: Request,
     writer: WriterDep,
+    _quota: ChangeQuota,
     session: SessionDep,
     resources: ResourcesDep,
     actor: ActorDep,

@@ -9,6 +9,7 @@ from app.errors import BadRequest
 from app.legacy import bodies, changes, people, updates
 from app.legacy.bodies import ObjectDep
 from app.legacy.routing import LegacyRouter
+from app.quotas import ChangeQuota
 from app.services import profiles
 from app.services.audit.changes import record_profile_changes
 
@@ -30,10 +31,11 @@ async def get_classes(
     return {"uid": target.uid, "class": profile.classes}
 
 
-@router.both("POST", "/api/user/class", refuses=(401, 404), takes=_EXAMPLE)
+@router.both("POST", "/api/user/class", refuses=(401, 404, 429), takes=_EXAMPLE)
 async def change_classes(
     body: ObjectDep,
     viewer: CurrentUser,
+    _quota: ChangeQuota,
     session: SessionDep,
     resources: ResourcesDep,
     actor: ActorDep,
@@ -63,10 +65,11 @@ async def change_classes(
     return {"uid": target.uid, "class": profile.classes}
 
 
-@router.both("PUT", "/api/user/class", refuses=(401, 404), takes=_EXAMPLE)
+@router.both("PUT", "/api/user/class", refuses=(401, 404, 429), takes=_EXAMPLE)
 async def replace_classes(
     body: ObjectDep,
     viewer: CurrentUser,
+    _quota: ChangeQuota,
     session: SessionDep,
     resources: ResourcesDep,
     actor: ActorDep,

@@ -10,7 +10,7 @@ from app.legacy import bodies
 from app.legacy.bodies import ObjectDep
 from app.legacy.routing import LegacyRouter
 from app.legacy.texts import meant, shown
-from app.quotas import PostQuota
+from app.quotas import ChangeQuota, PostQuota
 from app.schemas import PostCreate, PostUpdate
 from app.services import posts
 from app.services.posts import PostView
@@ -90,9 +90,11 @@ async def get_post(
     return _show(await posts.get_post(session, post_id=_read_id({"id": post_id, **body})))
 
 
-@router.both("PUT", "/api/post", refuses=(401, 404), takes={"id": 7, "title": "A better title"})
+@router.both(
+    "PUT", "/api/post", refuses=(401, 404, 429), takes={"id": 7, "title": "A better title"}
+)
 async def update_post(
-    _viewer: CurrentUser, body: ObjectDep, session: SessionDep, actor: ActorDep
+    _viewer: CurrentUser, body: ObjectDep, _quota: ChangeQuota, session: SessionDep, actor: ActorDep
 ) -> dict[str, Any]:
     """Change a post of one's own, or of a group one looks after. What is not sent stays."""
     post_id = _read_id(body)

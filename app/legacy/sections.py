@@ -14,7 +14,7 @@ from app.legacy.routing import LegacyRouter
 from app.legacy.texts import meant, shown
 from app.models import Section, utc_now
 from app.principals import Principal
-from app.quotas import CreationQuota
+from app.quotas import ChangeQuota, CreationQuota
 from app.schemas import MembershipUpdate, SectionCreate, fold
 from app.services import sections
 
@@ -69,9 +69,9 @@ async def list_my_sections(viewer: CurrentUser, session: SessionDep) -> dict[str
     return await _show_mine(session, viewer)
 
 
-@router.both("POST", "/api/user/section", refuses=(401, 404), takes=_LIST)
+@router.both("POST", "/api/user/section", refuses=(401, 404, 429), takes=_LIST)
 async def join_sections(
-    viewer: CurrentUser, body: ObjectDep, session: SessionDep, actor: ActorDep
+    viewer: CurrentUser, body: ObjectDep, _quota: ChangeQuota, session: SessionDep, actor: ActorDep
 ) -> dict[str, Any]:
     """Join sections. One stays in those that are not named, and in their years."""
     wanted = await _find_abbreviations(session, _read_list(body, "add"))
@@ -85,11 +85,11 @@ async def join_sections(
 @router.both(
     "PUT",
     "/api/user/section",
-    refuses=(401, 404),
+    refuses=(401, 404, 429),
     takes={"section": {"abbreviation": "CSA", "year": "2027"}},
 )
 async def change_section_year(
-    viewer: CurrentUser, body: ObjectDep, session: SessionDep, actor: ActorDep
+    viewer: CurrentUser, body: ObjectDep, _quota: ChangeQuota, session: SessionDep, actor: ActorDep
 ) -> dict[str, Any]:
     """Set the year in which one is in a section."""
     section = body.get("section")

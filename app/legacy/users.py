@@ -22,6 +22,7 @@ from app.legacy.roll import RollsDep
 from app.legacy.routing import LegacyRouter
 from app.models import User, utc_now
 from app.principals import Actor, Principal
+from app.quotas import ChangeQuota
 from app.resources import Resources
 from app.schemas import MembershipUpdate
 from app.services import sections
@@ -105,12 +106,13 @@ async def _join(session: SessionDep, owner: Actor, item: dict[str, Any]) -> str 
     "PUT",
     "/api/users",
     name="update_user_2023",
-    refuses=(401, 404, 409, 503),
+    refuses=(401, 404, 409, 429, 503),
     takes={"id": 7, "name": "Ada"},
 )
 async def update_user(
     body: ObjectDep,
     viewer: CurrentUser,
+    _quota: ChangeQuota,
     session: SessionDep,
     resources: ResourcesDep,
     actor: ActorDep,

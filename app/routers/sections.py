@@ -18,7 +18,7 @@ from app.errors import (
 )
 from app.models import Section, utc_now
 from app.openapi import refusals
-from app.quotas import CreationQuota
+from app.quotas import ChangeQuota, CreationQuota
 from app.routing import Router
 from app.schemas import (
     MemberPublic,
@@ -121,7 +121,7 @@ async def list_memberships(session: SessionDep, viewer: CurrentUser) -> Page[Mem
 @router.put(
     "/users/me/sections/{abbreviation}",
     responses={
-        **refusals(*READ, SectionNotFound, UserNotFound),
+        **refusals(*READ, SectionNotFound, UserNotFound, TooManyAttempts),
         201: {"description": "Created", "model": MembershipPublic},
     },
 )
@@ -129,6 +129,7 @@ async def join_section(
     abbreviation: str,
     body: MembershipUpdate,
     response: Response,
+    _quota: ChangeQuota,
     session: SessionDep,
     _viewer: CurrentUser,
     actor: ActorDep,

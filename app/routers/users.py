@@ -37,6 +37,7 @@ from app.models import User
 from app.openapi import refusals
 from app.pictures import MAX_BYTES
 from app.principals import Principal
+from app.quotas import ChangeQuota
 from app.routing import Router
 from app.schemas import (
     OneTimeLinkPublic,
@@ -129,6 +130,7 @@ async def get_me(viewer: CurrentUser) -> UserAccount:
 @router.patch("/me", responses=refusals(*READ, UidTaken, *PROOF))
 async def update_me(
     body: UserUpdate,
+    _quota: ChangeQuota,
     session: SessionDep,
     resources: ResourcesDep,
     _viewer: CurrentUser,

@@ -26,7 +26,7 @@ from app.resources import Resources
 from app.routers.pages.devices import name_device
 from app.routing import Router
 from app.schemas import PasswordChange, PasswordConfirmation, PasswordProof, UserUpdate
-from app.services import accounts, credentials, profiles, proof, sessions
+from app.services import accounts, credentials, profiles, proof, sessions, throttling
 
 router = Router(prefix="/account", include_in_schema=False)
 
@@ -87,7 +87,10 @@ async def save_profile(
         return await show(request, resources, actor, viewer, refusal=FieldsRefused(), profile=form)
     try:
         is_proved = await proof.has_proof(resources, actor, password=changes.current_password)
-        async with resources.database.transaction() as session:
+        async with (
+            throttling.count_change(resources, actor),
+            resources.database.transaction() as session,
+        ):
             await accounts.update_self(session, actor, changes=changes, is_proved=is_proved)
     except AppError as error:
         refused = form.refused(error, current_password=_PROFILE_FIELD)

@@ -5,6 +5,7 @@ from fastapi import Request, Response
 from app.dependencies import ActorDep, PageUser, ResourcesDep
 from app.errors import AppError
 from app.forms import Form, FormDep
+from app.quotas import ChangeQuota
 from app.rendering import see_other
 from app.routers.pages import account
 from app.routing import Router
@@ -43,7 +44,7 @@ async def remove_picture(resources: ResourcesDep, actor: ActorDep, viewer: PageU
 
 @router.post("/visibility")
 async def save_visibility(
-    form: FormDep, resources: ResourcesDep, actor: ActorDep, _viewer: PageUser
+    form: FormDep, _quota: ChangeQuota, resources: ResourcesDep, actor: ActorDep, _viewer: PageUser
 ) -> Response:
     """Let strangers see the name and the picture, or stop that."""
     # A box that is not ticked is not sent at all.

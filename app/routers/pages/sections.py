@@ -16,6 +16,7 @@ from app.errors import AppError
 from app.forms import Form, FormDep
 from app.models import utc_now
 from app.principals import Principal
+from app.quotas import ChangeQuota
 from app.rendering import page, see_other
 from app.resources import Resources
 from app.routing import Router
@@ -90,7 +91,7 @@ async def create_section(
 
 @router.post("/sections/join")
 async def join_section(
-    form: FormDep, session: SessionDep, actor: ActorDep, _viewer: PageUser
+    form: FormDep, _quota: ChangeQuota, session: SessionDep, actor: ActorDep, _viewer: PageUser
 ) -> Response:
     """Join a section, in the present school year."""
     names = [form.value("section")]
