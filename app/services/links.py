@@ -17,7 +17,7 @@ from app.models import LinkPurpose, OneTimeLink, utc_now
 from app.principals import Actor
 from app.resources import Resources
 from app.services import throttling
-from app.tokens import digest_secret, new_secret
+from app.tokens import CLOCK_SKEW, digest_secret, new_secret
 
 _PAGES = {
     LinkPurpose.SETUP: ("/setup", "token"),
@@ -71,12 +71,14 @@ async def find_link(
     """Return the link a secret stands for, without using it up.
 
     Raises:
-        LinkInvalid: unknown, used, expired, or made for something else.
+        LinkInvalid: unknown, used, expired, from the future, or made for something else.
     """
     query = select(OneTimeLink).where(
         OneTimeLink.digest == digest_secret(secret),
         OneTimeLink.purpose == purpose,
         OneTimeLink.expires_at > now,
+        # Made while a clock was ahead, it would live for as long as that was.
+        OneTimeLink.created_at <= now + CLOCK_SKEW,
     )
     link = (await session.exec(query)).one_or_none()
     if link is None:

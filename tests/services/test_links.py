@@ -14,6 +14,7 @@ from app.models import LinkPurpose, OneTimeLink, User
 from app.resources import Resources
 from app.services import links
 from app.services.links import NewLink
+from app.tokens import CLOCK_SKEW
 from tests.services.rows import NOW, TICK, make_user, store
 
 SETUP, RESET, INVITE = LinkPurpose.SETUP, LinkPurpose.RESET, LinkPurpose.INVITE
@@ -90,6 +91,14 @@ class TestRefused:
             with pytest.raises(LinkInvalid):
                 await redeem(resources, INVITE, secret, late)
         assert (await redeem(resources, INVITE, secret, NOW + LIFE - TICK)).purpose is INVITE
+
+    async def test_made_while_the_clock_was_ahead(self, resources: Resources) -> None:
+        """It would live for as long as the clock was ahead."""
+        secret = secret_of(await create(resources, INVITE))
+        for early in (NOW - CLOCK_SKEW - TICK, NOW - 90 * LIFE):
+            with pytest.raises(LinkInvalid):
+                await redeem(resources, INVITE, secret, early)
+        assert (await redeem(resources, INVITE, secret, NOW - CLOCK_SKEW)).purpose is INVITE
 
     async def test_the_second_time(self, resources: Resources) -> None:
         secret = secret_of(await create(resources, INVITE))
