@@ -19,6 +19,7 @@ from passlib.hash import argon2 as argon2_format
 
 from app.errors import HashingBusy, TooManyAttempts
 from app.passwords import PasswordHasher, normalise
+from tests.breached import BREACHED, write_list
 from tests.conftest import make_settings
 from tests.services.hashing import Pause, pause
 
@@ -88,6 +89,17 @@ def hashers(tmp_path: Path) -> Iterator[Hashers]:
 @pytest.fixture
 def hasher(hashers: Hashers) -> PasswordHasher:
     return hashers()
+
+
+class TestJudge:
+    async def test_knows_the_list_that_the_settings_name(
+        self, hashers: Hashers, tmp_path: Path
+    ) -> None:
+        path = write_list(tmp_path / "list", [BREACHED])
+        found = await hashers(breached_passwords=path).judge(BREACHED, min_length=12, personal=())
+        assert found is not None
+        assert "breach" in found
+        assert await hashers().judge(BREACHED, min_length=12, personal=()) is None
 
 
 class TestVerifyRefuses:

@@ -1,5 +1,7 @@
 """From a token to a person: every way in which a good token stands for nobody any more."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,12 +9,14 @@ import pytest
 from sqlmodel import delete
 
 from app import principals
+from app.db import Database
 from app.errors import AdminRequired, StaffRequired, TokenInvalid
-from app.models import Picture, Profile, Role, SessionKind, User, UserSession
-from app.principals import OPERATOR, Actor, Principal
+from app.models import Picture, Profile, Role, SecondFactor, SessionKind, User, UserSession
+from app.principals import OPERATOR, Actor, Principal, Principals, is_without_admin
 from app.resources import Resources
 from app.tokens import Purpose
 from tests.services.rows import NOW, TICK, make_session, make_user, store
+from tests.wire import ONE_ENGINE
 
 COOKIE, BEARER = SessionKind.COOKIE, SessionKind.BEARER
 PURPOSES = {COOKIE: Purpose.COOKIE, BEARER: Purpose.ACCESS}
@@ -170,6 +174,52 @@ class TestLoaded:
         assert "argon2" not in repr(await login.load())
 
 
+class TestSecondFactor:
+    @pytest.mark.parametrize(
+        ("confirmed_at", "counts"), [(NOW, True), (None, False)], ids=["confirmed", "begun"]
+    )
+    async def test_that_counts(
+        self, login: Login, confirmed_at: datetime | None, counts: bool
+    ) -> None:
+        assert (await login.load()).has_second_factor is False
+        user_id = login.user.id or 0
+        factor = SecondFactor(user_id=user_id, kid="k", seed="s", confirmed_at=confirmed_at)
+        await store(login.resources, factor)
+        assert (await login.load()).has_second_factor is counts
+
+    @pytest.mark.parametrize(
+        ("wanted", "of_pupils", "of_teachers", "of_admins"),
+        [
+            ("optional", False, False, False),
+            ("staff", False, True, True),
+            ("everyone", True, True, True),
+        ],
+    )
+    async def test_that_is_wanted(
+        self, login: Login, wanted: str, of_pupils: bool, of_teachers: bool, of_admins: bool
+    ) -> None:
+        settings = login.resources.settings.model_copy(update={"second_factor": wanted})
+        without = await login.load()
+        for role, is_wanted in (
+            (Role.USER, of_pupils),
+            (Role.TEACHER, of_teachers),
+            (Role.ADMIN, of_admins),
+        ):
+            person = replace(without, role=role)
+            assert person.must_have_second_factor(settings) is is_wanted
+            assert person.is_held(settings) is is_wanted
+            assert replace(person, has_second_factor=True).is_held(settings) is False
+
+
+class TestWithoutAdmin:
+    async def test_is_a_site_that_has_none(self, resources: Resources) -> None:
+        assert await is_without_admin(resources.database) is True
+        await store(resources, make_user("ada", role=Role.TEACHER))
+        assert await is_without_admin(resources.database) is True
+        await store(resources, make_user("grace", role=Role.ADMIN))
+        assert await is_without_admin(resources.database) is False
+
+
 class TestActor:
     @pytest.mark.parametrize("role", [None, Role.USER, Role.TEACHER])
     def test_nobody_else_is_an_admin(self, role: Role | None) -> None:
@@ -205,6 +255,31 @@ class TestKnownAgain:
         before = await login.load(token)
         await store(resources, make_user("grace"))
         assert await login.load(token) is before
+
+    @ONE_ENGINE
+    async def test_without_a_look_while_nothing_was_committed(
+        self, login: Login, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        looks: list[str] = []
+        find_row = Database.find_row
+
+        async def watched(self: Database, select: str, key: str) -> Sequence[Any] | None:
+            looks.append(key)
+            return await find_row(self, select, key)
+
+        monkeypatch.setattr(Database, "find_row", watched)
+        known = Principals(login.resources.database, login.resources.codec)
+        token = login.token()
+        for _ in range(3):
+            await known.load(token, COOKIE, now=NOW)
+        # The file's version is first known once somebody has read from it.
+        looks.clear()
+        await known.load(token, COOKIE, now=NOW)
+        assert looks == []
+        await store(login.resources, make_user("grace"))
+        for _ in range(3):
+            await known.load(token, COOKIE, now=NOW)
+        assert len(looks) == 1
 
     async def test_not_by_another_row(self, login: Login) -> None:
         token = login.token()
