@@ -87,6 +87,7 @@ class TestBounds:
             ("link_attempts", 0, 1_000_000),
             ("refresh_attempts", 0, 1_000_000),
             ("posts_per_hour", 0, 1_000_000),
+            ("changes_per_hour", 0, 1_000_000),
             ("creations_per_hour", 0, 1_000_000),
             ("pictures_per_hour", 0, 1_000_000),
             ("backup_every", 0, 8760),
