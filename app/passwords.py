@@ -68,11 +68,11 @@ def find_weakness(
     the password must not consist of, such as the uid, the name and the site. It takes milliseconds:
     `PasswordHasher.judge` is for the event loop.
     """
-    password = normalise(password)
+    # Before it is normalised, which takes long for long text; and after, where it may be longer.
+    if not _is_hashable(password) or not _is_hashable(password := normalise(password)):
+        return "Use at most 1,024 bytes."
     if len(password) < min_length:
         return f"Use at least {min_length} characters. A few words in a row make a good password."
-    if len(password.encode()) > MAX_PASSWORD_BYTES:
-        return "Use at most 1,024 bytes."
     folded = fold(password)
     core = folded.strip("0123456789 !?.,-_#$*+@")
     if is_common(folded) or is_common(core) or len(set(folded)) <= min_length // 4:

@@ -20,7 +20,7 @@ from app.services import sections
 
 router = LegacyRouter()
 
-_MIN_LENGTH, _MAX_ABBREVIATION = 2, 32
+_MIN_LENGTH, _MAX_ABBREVIATION, _MAX_NAME = 2, 32, 100
 _LIST = {"sections": ["CSA", "CSP"]}
 
 
@@ -46,6 +46,9 @@ def _read_list(body: dict[str, Any], purpose: str) -> list[str]:
     wanted = [meant(name).strip() for name in bodies.texts(body.get("sections"))]
     if not wanted:
         raise BadRequest(f"No sections to {purpose} were provided")
+    # None is called so, and there are no more: what would be compared here could take seconds.
+    if len(wanted) > sections.MAX_SECTIONS or max(map(len, wanted)) > _MAX_NAME:
+        raise SectionNotFound(f"1 or more sections failed to {purpose}")
     return wanted
 
 
