@@ -18,6 +18,7 @@ from app.models import Role, SessionKind
 from app.tokens import Claims, Purpose, TokenCodec
 
 REMEMBERED_PRINCIPALS = 4096
+_STAFF = frozenset({Role.TEACHER, Role.ADMIN})
 
 _LOOKUP = """
 SELECT s.sid, s.id, s.kind, s.cookie_profile, s.user_agent, s.client_address,
@@ -113,16 +114,21 @@ class Principal:
 
     @property
     def is_staff(self) -> bool:
-        return self.role in {Role.TEACHER, Role.ADMIN}
+        return self.role in _STAFF
 
     def must_have_second_factor(self, settings: Settings) -> bool:
         """Whether this site wants a second factor of this person."""
-        wanted = settings.second_factor
-        return wanted == "everyone" or (wanted == "staff" and self.is_staff)
+        return wants_second_factor(settings, self.role)
 
     def is_held(self, settings: Settings) -> bool:
         """Whether nothing is open to this person but setting up a second factor."""
         return not self.has_second_factor and self.must_have_second_factor(settings)
+
+
+def wants_second_factor(settings: Settings, role: Role) -> bool:
+    """Whether this site wants a second factor of people of a role."""
+    wanted = settings.second_factor
+    return wanted == "everyone" or (wanted == "staff" and role in _STAFF)
 
 
 @dataclass(slots=True)

@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.errors import TokenInvalid
-from app.models import User, UserSession
-from app.principals import Actor
+from app.config import Settings
+from app.errors import SecondFactorRequired, TokenInvalid
+from app.models import SecondFactor, User, UserSession
+from app.principals import Actor, wants_second_factor
 from app.services import proof
 from app.tokens import Claims
 
@@ -38,6 +39,7 @@ async def find_late_changer(
     *,
     claims: Claims,
     now: datetime,
+    settings: Settings,
     lock: bool = False,
 ) -> User:
     """Return whose password the token of a session that was just ended may still change.
@@ -48,10 +50,12 @@ async def find_late_changer(
     Raises:
         TokenInvalid: nobody's.
         PasswordNeeded: the session was not fresh any more.
+        SecondFactorRequired: while it lived, all it could do was to set one up.
     """
     query = (
-        select(User, UserSession.created_at)
+        select(User, UserSession.created_at, SecondFactor.confirmed_at)
         .join(UserSession, col(UserSession.user_id) == col(User.id))
+        .outerjoin(SecondFactor, col(SecondFactor.user_id) == col(User.id))
         .where(UserSession.sid == claims.sid, User.public_id == claims.sub, col(User.is_active))
         .where(UserSession.auth_epoch == User.auth_epoch)
         .where(col(UserSession.password_grace_until) > now)
@@ -62,7 +66,9 @@ async def find_late_changer(
     found = (await session.exec(query)).one_or_none()
     if found is None:
         raise TokenInvalid
-    user, logged_in_at = found
+    user, logged_in_at, has_factor_since = found
+    if has_factor_since is None and wants_second_factor(settings, user.role):
+        raise SecondFactorRequired
     proof.require_fresh(logged_in_at)
     return user
 

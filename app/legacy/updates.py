@@ -201,17 +201,23 @@ async def change_password_late(
     Raises:
         TokenInvalid: it was ended otherwise, or longer ago, or has done so already.
         PasswordNeeded: it began too long ago.
+        SecondFactorRequired: a second factor is to be set up before anything else.
     """
     bearer = read_bearer(request)
     purpose = Purpose.COOKIE if bearer is None else Purpose.ACCESS
     token = bearer or read_session_cookie(request) or ""
     claims = resources.codec.verify(token, purpose, now=utc_now())
+    settings = resources.settings
     async with resources.database.transaction(read_only=True) as reading:
-        user = await password.find_late_changer(reading, actor, claims=claims, now=utc_now())
+        user = await password.find_late_changer(
+            reading, actor, claims=claims, now=utc_now(), settings=settings
+        )
     password_hash = await _hash_password(user, body, resources)
     if password_hash is None:
         raise TokenInvalid
-    user = await password.find_late_changer(session, actor, claims=claims, now=utc_now(), lock=True)
+    user = await password.find_late_changer(
+        session, actor, claims=claims, now=utc_now(), settings=settings, lock=True
+    )
     user_id = user.id or 0
     own = password.acting_for(actor, user)
     user = await credentials.set_password(

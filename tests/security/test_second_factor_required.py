@@ -14,7 +14,7 @@ from tests.security.conftest import Stage
 from tests.security.operations import list_operations
 from tests.security.school import restore
 from tests.security.test_permissions import TABLE
-from tests.wire import ONE_ENGINE, PASSWORD_FORM, SESSION, change_user
+from tests.wire import LOGIN, ONE_ENGINE, PASSWORD_FORM, SESSION, change_user
 
 EVERYONE = pytest.mark.parametrize(
     "settings_changes", [{"second_factor": "everyone"}], ids=["everyone"]
@@ -22,6 +22,7 @@ EVERYONE = pytest.mark.parametrize(
 STAFF = pytest.mark.parametrize("settings_changes", [{"second_factor": "staff"}], ids=["staff"])
 PAGE = "/account/second-factor"
 HTML = {"Accept": "text/html"}
+NEW_PASSWORD = "staple of the rarest kind"
 # What stays open, because it sets one up or ends the login.
 OPEN = {
     *(f"GET {ADDRESS}", f"POST {ADDRESS}", f"POST {ADDRESS}/confirm"),
@@ -86,6 +87,20 @@ class TestHeld:
         assert answer.json()["message"].startswith("Set up a second factor")
         before = await ada.put("/api/user", json={"name": "Another"})
         assert before.status_code in {401, 403}
+
+    async def test_no_password_is_changed_in_the_moment_after_the_old_log_out(
+        self, people: People
+    ) -> None:
+        await people.create("ada")
+        ada = await people.visitor()
+        old = await ada.post("/api/authenticate", json=LOGIN)
+        assert (await ada.delete("/api/authenticate")).status_code == 200
+        by_cookie = await ada.put("/api/user", json={"password": NEW_PASSWORD})
+        ada.cookies.clear()
+        ada.headers["Authorization"] = f"Bearer {old.json()['token']}"
+        by_token = await ada.put("/api/user", json={"password": NEW_PASSWORD})
+        assert (by_cookie.status_code, by_token.status_code) == (403, 403)
+        await people.log_in("ada")
 
     async def test_pages_lead_there(self, people: People) -> None:
         ada = await people.create_and_log_in("ada")
