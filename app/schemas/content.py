@@ -6,7 +6,16 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from app.schemas.accounts import UserPublic
-from app.schemas.fields import Abbreviation, Name, PageURL, PlainJSON, RowId, Storable, Year
+from app.schemas.fields import (
+    Abbreviation,
+    Name,
+    PageURL,
+    PlainJSON,
+    RowId,
+    ShortJSON,
+    Storable,
+    Year,
+)
 from app.schemas.wire import PublicModel, WireModel
 
 Title = Annotated[str, StringConstraints(max_length=200), Storable]
@@ -65,7 +74,7 @@ class ChannelCreate(WireModel):
 
     name: Name = Field(examples=["Announcements"])
     group_id: RowId
-    attributes: Annotated[dict[str, Any], PlainJSON] | None = None
+    attributes: Annotated[dict[str, Any], ShortJSON] | None = None
 
 
 class PostCreate(WireModel):

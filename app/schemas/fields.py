@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 MAX_PASSWORD_BYTES = 1024
 MAX_JSON_BYTES = 16 * 1024
+MAX_SHORT_JSON_BYTES = 1024
 MAX_JSON_DEPTH = 20
 MAX_UID = 64
 RESERVED_UIDS = frozenset(
@@ -160,15 +161,19 @@ def _check_page_url(url: str) -> str:
     return url
 
 
-def _check_json(value: Any) -> Any:
+def _check_json(value: Any, most: int = MAX_JSON_BYTES) -> Any:
     _check_parts(value, MAX_JSON_DEPTH)
     try:
         size = len(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
     except (TypeError, ValueError):
         raise PydanticCustomError("json_type", "Use JSON.") from None
-    if size > MAX_JSON_BYTES:
-        raise PydanticCustomError("json_too_long", "Use at most 16 KiB of JSON.")
+    if size > most:
+        raise PydanticCustomError("json_too_long", f"Use at most {most // 1024} KiB of JSON.")
     return value
+
+
+def _check_short_json(value: Any) -> Any:
+    return _check_json(value, MAX_SHORT_JSON_BYTES)
 
 
 def _check_parts(value: Any, deepest: int) -> None:
@@ -248,6 +253,8 @@ Digits = BeforeValidator(_check_digits)
 RoleName = Literal["user", "teacher", "admin"]
 # Any JSON that is short, not deep, and can be kept by both databases.
 PlainJSON = AfterValidator(_check_json)
+# The same of what a thousand come of in one list.
+ShortJSON = AfterValidator(_check_short_json)
 PageURL = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_check_page_url)]
 # What a key of a row can be on both databases.
 RowId = Annotated[int, Field(ge=1, le=2_147_483_647)]

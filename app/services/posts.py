@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import col, insert, select
+from sqlalchemy import Text
+from sqlmodel import cast, col, func, insert, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -21,8 +22,16 @@ from app.services import audit, groups
 from app.services.holding import hold_row
 
 MAX_POSTS = 500
+# Characters of all the posts in a list together, but for those of its oldest. Anybody may ask for
+# one, and five hundred of the longest would keep the event loop busy for seconds.
+MAX_TEXT = 500_000
 # Put into words once: what a class writes at the same moment is mostly posts.
 _ADD = insert(table_of(Post)).returning(table_of(Post).c.id)
+_LENGTH = (
+    func.length(col(Post.title))
+    + func.length(col(Post.comment))
+    + func.coalesce(func.length(cast(col(Post.content), Text)), 0)
+).label("length")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +88,25 @@ async def list_posts(
     user_id: int | None = None,
     limit: int = MAX_POSTS,
 ) -> Sequence[PostView]:
-    """Return the latest posts, the oldest of them first: all, of a channel, or by somebody."""
-    query = _select().order_by(col(Post.id).desc()).limit(min(limit, MAX_POSTS))
+    """Return the latest posts, the oldest of them first: all, of a channel, or by somebody.
+
+    They are fewer where they are long.
+    """
+    latest = select(Post.id, _LENGTH).order_by(col(Post.id).desc()).limit(min(limit, MAX_POSTS))
     if channel_id is not None:
-        query = query.where(Post.channel_id == channel_id)
+        latest = latest.where(Post.channel_id == channel_id)
     if user_id is not None:
-        query = query.where(Post.user_id == user_id)
-    rows = (await session.exec(query)).all()
-    return [PostView(*row) for row in reversed(rows)]
+        latest = latest.where(Post.user_id == user_id)
+    found = latest.subquery()
+    together = func.sum(found.c.length).over(order_by=found.c.id.desc())
+    sums = select(found.c.id, (together - found.c.length).label("later")).subquery()
+    query = (
+        _select()
+        .join(sums, sums.c.id == col(Post.id))
+        .where(sums.c.later < MAX_TEXT)
+        .order_by(col(Post.id))
+    )
+    return [PostView(*row) for row in (await session.exec(query)).all()]
 
 
 def _select() -> SelectOfScalar[Any]:

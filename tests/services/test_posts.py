@@ -145,6 +145,22 @@ class TestList:
         assert len(found) == posts.MAX_POSTS
         assert found[0].post.title == "3"
 
+    async def test_is_shorter_where_they_are_long(
+        self, resources: Resources, ada: User, bob: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(posts, "MAX_TEXT", 110)
+        content = {"a": "x" * 30}
+        for title, user in (("one", ada), ("two", ada), ("three", ada), ("four", bob)):
+            await write(resources, acting(user), title=title, comment="x" * 60, content=content)
+        found = await listed(resources)
+        assert [view.post.title for view in found] == ["three", "four"]
+        # Others' posts take nobody's room.
+        found = await listed(resources, user_id=ada.id)
+        assert [view.post.title for view in found] == ["two", "three"]
+        # One that is too long for any list is the whole of one.
+        await write(resources, acting(ada), title="five", comment="x" * 1000, content=None)
+        assert [view.post.title for view in await listed(resources)] == ["five"]
+
     async def test_in_one_query_however_many(
         self, resources: Resources, ada: User, bob: User, channel: Channel
     ) -> None:
