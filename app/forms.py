@@ -15,11 +15,11 @@ from pydantic import BaseModel, ValidationError
 
 from app.error_handlers import describe
 from app.errors import AppError, FieldError, UnsupportedBody
+from app.incoming import sends_form
 
 MAX_FIELDS = 30
 MAX_FIELD_BYTES = 16 * 1024
 
-_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 _EMPTY = {
     "uid": "Enter a user name.",
     "username": "Enter your user name.",
@@ -102,7 +102,7 @@ class Form:
 
 
 async def _read(request: Request) -> Form:
-    if not request.headers.get("content-type", "").strip().lower().startswith(_TYPES):
+    if not sends_form(request.scope):
         raise UnsupportedBody("Send a form: application/x-www-form-urlencoded.")
     found = await request.form(max_fields=MAX_FIELDS, max_files=0, max_part_size=MAX_FIELD_BYTES)
     return Form({name: value for name, value in found.items() if isinstance(value, str)})

@@ -27,6 +27,7 @@ MAX_BEARER_LENGTH = 4096
 _USUAL_HOST = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?")
 # What proxies add, beside X-Forwarded-For and the like.
 _PASSED_ON = frozenset({b"forwarded", b"via", b"x-real-ip"})
+_FORMS = (b"application/x-www-form-urlencoded", b"multipart/form-data")
 # As wide as the columns that keep them.
 _MAX_ADDRESS, _MAX_USER_AGENT = 45, 200
 
@@ -58,6 +59,11 @@ def heads_of(scope: MutableMapping[str, Any]) -> Mapping[bytes, bytes]:
     if heads is None:
         heads = state["heads"] = dict(reversed(scope["headers"]))
     return heads
+
+
+def sends_form(scope: MutableMapping[str, Any]) -> bool:
+    """Whether a request says that its body is a form."""
+    return heads_of(scope).get(b"content-type", b"").strip().lower().startswith(_FORMS)
 
 
 def get_visit(request: HTTPConnection) -> Visit:

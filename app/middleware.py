@@ -24,7 +24,7 @@ from app.config import Settings
 from app.cookies import Visit
 from app.departures import receiving
 from app.errors import BadRequest, BodyTooLarge, CrossOriginRefused, UnknownHost
-from app.incoming import get_visit, heads_of
+from app.incoming import get_visit, heads_of, sends_form
 from app.metrics import UNMATCHED, Metrics
 from app.notices import Notices
 from app.observability import AnswerRecord, conceal, request_id
@@ -40,6 +40,8 @@ _ASCII = "".join(map(chr, range(128)))
 _IDS_AT_ONCE = 256
 _MAX_LENGTH_DIGITS = 18
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,32}")
+# Forms hold a few short fields; whoever fills one with a million `&` keeps their reader busy.
+MAX_FORM_BYTES = 64 * 1024
 CSP_NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 
@@ -207,6 +209,8 @@ class RequestGuard:
         self.app = app
         # Counts what comes in. Without a declared body there is none: the server sees to that.
         self._counting = RequestBodyLimitMiddleware(app, max_body_size=settings.max_body_bytes)
+        longest_form = min(MAX_FORM_BYTES, settings.max_body_bytes)
+        self._counting_form = RequestBodyLimitMiddleware(app, max_body_size=longest_form)
         self._hosts = settings.hosts if settings.is_production else None
         self._policy = policy
         self._notices = notices
@@ -219,7 +223,7 @@ class RequestGuard:
                 raise UnknownHost
             names = heads_of(scope)
             if b"content-length" in names or b"transfer-encoding" in names:
-                app = self._counting
+                app = self._counting_form if sends_form(scope) else self._counting
                 declared = names.get(b"content-length", b"0").decode("latin-1")
                 self._check_length(declared, _body_limit(scope))
             if scope["method"] not in SAFE_METHODS:
@@ -253,4 +257,7 @@ def _body_limit(scope: Scope) -> int:
     state = scope["app"].state
     limits = cast("Mapping[tuple[str, str], int]", state.body_limits)
     settings = cast("Settings", state.settings)
-    return limits.get((scope["method"], scope["path"]), settings.max_body_bytes)
+    usual = settings.max_body_bytes
+    if sends_form(scope):
+        usual = min(usual, MAX_FORM_BYTES)
+    return limits.get((scope["method"], scope["path"]), usual)
