@@ -23,16 +23,18 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.config import Settings
-from app.engines import FURTHER, KEPT, PRAGMAS, Occupancy, make_engine
+from app.engines import PRAGMAS, Occupancy, make_engine, make_pooled
 from app.exact import ExactReader, Version
 from app.lines import READ
 from app.locks import nobody_beside
 from app.plain_selects import PlainSelect, Row
+from app.postgres_only import wait_for_reader
 from app.seals import SealKeys, read_seal_keys
 from app.shared_commits import SharedWriter, Turn
 from app.trouble import passing_trouble_as_busy
 
 if TYPE_CHECKING:
+    from app.reach import Reach
     from app.shared_reads import SharedReader
 
 log = logging.getLogger("portfolio.db")
@@ -59,10 +61,10 @@ class Database:
         self._shared_writer: SharedWriter | None = None
         self._shared: dict[str, SharedReader] = {}
         self._snapshots = asyncio.Semaphore(SNAPSHOTS)
+        self._reach: Reach | None = None
         pool: dict[str, Any] = {"poolclass": AsyncAdaptedQueuePool, "pool_timeout": POOL_TIMEOUT}
         if self._path is None:
-            lasting: dict[str, Any] = {"pool_size": KEPT, "max_overflow": FURTHER}
-            self._writer = make_engine(settings, pool_pre_ping=True, **lasting, **pool)
+            self._writer, self._reach = make_pooled(settings)
             self._reader = self._writer.execution_options(postgresql_readonly=True)
         else:
             writer = self._shared_writer = SharedWriter(self._path, PRAGMAS, patience=POOL_TIMEOUT)
@@ -79,7 +81,10 @@ class Database:
 
         Raises:
             DatabaseBusy: no connection was free in time, or the database is out of reach.
+            OutcomeUnknown: the connection was lost while PostgreSQL was to keep it.
         """
+        if self._reach is not None:
+            self._reach.check()
         engine = self._reader if read_only else self._writer
         with passing_trouble_as_busy():
             async with AsyncSession(engine, expire_on_commit=False) as session:
@@ -91,7 +96,8 @@ class Database:
                 except BaseException:
                     _do(session, _UNDONE)
                     raise
-                await session.commit()
+                with passing_trouble_as_busy(leaves_doubt=self._path is None and not read_only):
+                    await session.commit()
                 _do(session, _KEPT)
 
     @cached_property
@@ -152,6 +158,7 @@ class Database:
         if self._path is None:
             async with self._reader.connect() as connection:
                 await connection.execution_options(isolation_level="REPEATABLE READ")
+                await wait_for_reader(connection)
 
                 async def read_rows(select: PlainSelect, **values: Any) -> list[Row]:
                     return list(await connection.execute(select.statement, values))
@@ -179,16 +186,14 @@ class Database:
         """
         if self._exact is not None:
             return self._exact.read_row(select, {"key": key})
-        reader = self._shared.get(select) or self._share(select)
+        if (reader := self._shared.get(select)) is None:
+            # Imported here: it brings the driver, which a server on SQLite need not have.
+            from app.shared_reads import SharedReader, connecting  # noqa: PLC0415
+
+            statement = f"{select.removesuffix(':key')}ANY($1)"
+            connect = connecting(self._writer, self._reach)
+            reader = self._shared[select] = SharedReader(connect, statement, self._reach)
         return await reader.find(key)
-
-    def _share(self, select: str) -> "SharedReader":
-        # Imported here: it brings the driver of PostgreSQL, which a server on SQLite need not have.
-        from app.shared_reads import SharedReader, connecting  # noqa: PLC0415
-
-        statement = f"{select.removesuffix(':key')}ANY($1)"
-        reader = self._shared[select] = SharedReader(connecting(self._writer), statement)
-        return reader
 
     def version(self) -> Version | None:
         """Return what is another value once anything at all was committed, by whomever.
@@ -236,8 +241,8 @@ class Database:
         return Occupancy.find(self._reader, self._shared_writer)
 
     async def dispose(self) -> None:
-        for reader in self._shared.values():
-            await reader.close()
+        for closing in (*self._shared.values(), *([self._reach] if self._reach else ())):
+            await closing.close()
         await self._reader.dispose()
         await self._writer.dispose()
         if self._shared_writer is not None:

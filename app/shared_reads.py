@@ -16,36 +16,50 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import postgres
 from app.errors import DatabaseBusy
+from app.reach import Reach
 from app.trouble import passing_trouble_as_busy
 
 # While one query is on its way the next may set out.
 CONNECTIONS = 2
-TIMEOUT_SECONDS = 10.0
+
+# What the driver says of a connection that was lost, or cannot be used again.
+_GONE = (
+    ConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.IdleSessionTimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.InvalidCachedStatementError,
+)
 
 Row = Sequence[Any]
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
 
-def connecting(engine: AsyncEngine) -> Connect:
+def connecting(engine: AsyncEngine, reach: Reach | None) -> Connect:
     """Return what opens a connection for lookups alone, to where an engine's connections lead."""
+    opened = postgres.connect if reach is None else reach.connect
 
     async def connect() -> asyncpg.Connection:
         _, options = engine.dialect.create_connect_args(engine.url)
         own = {key: value for key, value in options.items() if not key.startswith("prepared_")}
-        return await postgres.connect(
-            **own,
-            timeout=TIMEOUT_SECONDS,
-            server_settings={"default_transaction_read_only": "on"},
-        )
+        return await opened(**own, server_settings=postgres.NO_WRITES)
 
     return connect
 
 
 class SharedReader:
-    """Reads the rows of one SELECT by key. `statement` has `= ANY($1)`, and the key comes first."""
+    """Reads the rows of one SELECT by key. `statement` has `= ANY($1)`, and the key comes first.
 
-    def __init__(self, connect: Connect, statement: str) -> None:
+    How long a connection may take it says itself (`command_timeout`); `reach` hears if it took
+    longer.
+    """
+
+    def __init__(self, connect: Connect, statement: str, reach: Reach | None = None) -> None:
         self._connect = connect
+        self._reach = reach
         self._statement = statement
         self._open: set[asyncpg.Connection] = set()
         # With the statement, which each prepares once.
@@ -60,6 +74,8 @@ class SharedReader:
         Raises:
             DatabaseBusy: the database is out of reach.
         """
+        if self._reach is not None:
+            self._reach.check()
         loop = asyncio.get_running_loop()
         found: asyncio.Future[Row | None] = loop.create_future()
         self._waiting[key].append(found)
@@ -86,29 +102,37 @@ class SharedReader:
         # Unless all goes well: whoever closes the reader cancels this.
         trouble: Exception | None = DatabaseBusy()
         try:
-            rows = {row[0]: row for row in await self._fetch(list(waiting))}
+            with passing_trouble_as_busy():
+                rows = {row[0]: row for row in await self._fetch_in_time(list(waiting))}
             trouble = None
         except Exception as error:  # noqa: BLE001  (whoever asked raises it)
             trouble = error
         finally:
             _settle(waiting, rows, trouble)
 
+    async def _fetch_in_time(self, keys: list[str]) -> list[Row]:
+        try:
+            return await self._fetch(keys)
+        except TimeoutError as error:
+            # The other connections would not answer either.
+            if self._reach is not None:
+                self._reach.doubt(error)
+            raise
+
     async def _fetch(self, keys: list[str]) -> list[Row]:
         """Ask; once more where a connection kept from before has gone since."""
         while self._idle:
-            with suppress(DatabaseBusy, asyncpg.InvalidCachedStatementError):
+            with suppress(*_GONE):
                 return await self._fetch_by(*self._idle.pop(), keys)
-        with passing_trouble_as_busy():
-            connection = await self._connect()
-            self._open.add(connection)
-            return await self._fetch_by(connection, await connection.prepare(self._statement), keys)
+        connection = await self._connect()
+        self._open.add(connection)
+        return await self._fetch_by(connection, await connection.prepare(self._statement), keys)
 
     async def _fetch_by(
         self, connection: asyncpg.Connection, prepared: PreparedStatement, keys: list[str]
     ) -> list[Row]:
         try:
-            with passing_trouble_as_busy():
-                rows: list[Row] = await prepared.fetch(keys, timeout=TIMEOUT_SECONDS)
+            rows: list[Row] = await prepared.fetch(keys)
         except BaseException:
             self._open.discard(connection)
             connection.terminate()

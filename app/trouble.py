@@ -9,38 +9,76 @@ from types import ModuleType
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from app.errors import DatabaseBusy
+from app.errors import DatabaseBusy, OutcomeUnknown
 
 # SQLite's words.
 LOCKED = "database is locked"
-# PostgreSQL's codes for a serialization failure, a deadlock, too many connections, shutting down
-# and starting up.
-_STATES = frozenset({"40001", "40P01", "53300", "57P01", "57P03"})
+# PostgreSQL's code for having no room for one more connection, and for being asked to write where
+# nothing may be written: a standby, or what was the primary until now.
+FULL, READ_ONLY = "53300", "25006"
+# Its other codes for what passes. https://www.postgresql.org/docs/current/errcodes-appendix.html
+_STATES = frozenset(
+    {
+        FULL,
+        # Memory is short.
+        "53200",
+        # A serialization failure, a deadlock, and nobody knows whether a statement is complete.
+        *("40001", "40P01", "40003"),
+        # A lock was not to be had in time; a statement, or a transaction that did nothing, took too
+        # long.
+        *("55P03", "57014", "25P03"),
+        # Shutting down, crashed, starting up; the connection was idle for too long.
+        *("57P01", "57P02", "57P03", "57P05"),
+    }
+)
+# What it says of a connection begins like this.
+_OF_CONNECTIONS = "08"
+# After these a transaction is certainly undone: it was rolled back, or never got to its commit.
+_UNDONE = frozenset({"40001", "40P01", "55P03", "57014", "53200"})
 _NO_CONNECTION = (PoolTimeoutError, ConnectionError, TimeoutError, socket.gaierror)
 
 
 @contextmanager
-def passing_trouble_as_busy() -> Iterator[None]:
-    """Turn what passes by itself (no connection, a lock, a restart) into DatabaseBusy."""
+def passing_trouble_as_busy(*, leaves_doubt: bool = False) -> Iterator[None]:
+    """Turn what passes by itself (no connection, a lock, a restart) into DatabaseBusy.
+
+    With `leaves_doubt` into OutcomeUnknown, unless it is certain that nothing was kept: for a
+    commit, whose answer may be lost on the way.
+    """
     try:
         yield
     except Exception as error:
-        if is_passing(error):
-            raise DatabaseBusy from error
-        raise
+        if not is_passing(error):
+            raise
+        if leaves_doubt and _state(error) not in _UNDONE:
+            raise OutcomeUnknown from error
+        raise DatabaseBusy from error
 
 
 def is_passing(error: BaseException) -> bool:
     """Whether this is trouble with the database that passes."""
     if isinstance(error, DBAPIError):
-        state = getattr(error.orig, "sqlstate", None)
         is_locked = LOCKED in str(error.orig)
-        return error.connection_invalidated or state in _STATES or is_locked
+        return error.connection_invalidated or _is_passing_state(_state(error)) or is_locked
     if isinstance(error, _NO_CONNECTION):
         return True
     # Not imported: on SQLite it need not be installed, and what is not loaded raised nothing.
     driver = sys.modules.get("asyncpg")
     return driver is not None and _is_passing_of(driver, error)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether PostgreSQL has no room for one more connection."""
+    return _state(error) == FULL
+
+
+def _state(error: BaseException) -> str | None:
+    state: str | None = getattr(getattr(error, "orig", error), "sqlstate", None)
+    return state
+
+
+def _is_passing_state(state: str | None) -> bool:
+    return state is not None and (state in _STATES or state.startswith(_OF_CONNECTIONS))
 
 
 def _is_passing_of(driver: ModuleType, error: BaseException) -> bool:
@@ -49,4 +87,4 @@ def _is_passing_of(driver: ModuleType, error: BaseException) -> bool:
     lost = (driver.PostgresConnectionError, driver.InterfaceError, driver.InternalClientError)
     if isinstance(error, lost):
         return True
-    return isinstance(error, driver.PostgresError) and error.sqlstate in _STATES
+    return isinstance(error, driver.PostgresError) and _is_passing_state(error.sqlstate)

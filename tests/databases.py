@@ -40,8 +40,13 @@ def copy_instance(template: Path, folder: Path) -> None:
 
 def create(server: str, name: str) -> str:
     """Create a PostgreSQL database; return its address."""
-    asyncio.run(_execute(server, f"CREATE DATABASE {name}"))
+    execute(server, f"CREATE DATABASE {name}")
     return f"{server}/{name}"
+
+
+def execute(server: str, *statements: str) -> None:
+    """Have the owner of a PostgreSQL server execute statements."""
+    asyncio.run(_execute(server, *statements))
 
 
 async def _execute(server: str, *statements: str) -> None:

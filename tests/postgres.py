@@ -6,11 +6,12 @@ The server refuses to run as root, so there it runs as the account `postgres` or
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,33 +59,106 @@ class Guard:
                 shutil.chown(place, user)
         (files / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 cert\n")
         names = ("cert_file=guard.cert", "key_file=guard.key", "ca_file=guard.ca")
-        return "-c ssl=on " + " ".join(f"-c ssl_{name}" for name in names)
+        return "ssl=on " + " ".join(f"-c ssl_{name}" for name in names)
+
+
+# The tests' data may be lost; their time may not.
+FAST = ("fsync=off", "full_page_writes=off")
+_LOOSE = ("synchronous_commit=off", "max_connections=60")
+
+
+class Cluster:
+    """The files of a cluster in a folder of its own, and the server on them, started or not."""
+
+    def __init__(self, binaries: Path, settings: Sequence[str] = ()) -> None:
+        self._binaries = binaries
+        self._settings = [*FAST, *settings]
+        self._user = unprivileged_user()
+        self.folder = Path(tempfile.mkdtemp(prefix="portfolio-pg-"))
+        if self._user is not None:
+            shutil.chown(self.folder, self._user)
+        self.files = self.folder / "data"
+        self.port = free_port()
+
+    @property
+    def address(self) -> str:
+        """The address of the server, without a database name."""
+        return f"postgresql://{SUPERUSER}@127.0.0.1:{self.port}"
+
+    def make(self) -> None:
+        who = ("-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--no-sync")
+        self._run("initdb", "-D", str(self.files), *who)
+
+    def copy(self, other: "Cluster") -> None:
+        """Become the standby of a running cluster."""
+        way = ("-h", "127.0.0.1", "-p", str(other.port), "-U", SUPERUSER, "-c", "fast", "--no-sync")
+        self._run("pg_basebackup", "-D", str(self.files), "-R", *way)
+
+    def guard(self, guard: Guard) -> None:
+        """Let nobody in without a certificate."""
+        self._settings.append(guard.post(self.files, self._user))
+
+    def start(self) -> None:
+        settings = " ".join(f"-c {setting}" for setting in self._settings)
+        options = f"-h 127.0.0.1 -p {self.port} -k {self.folder} {settings}"
+        self._control("start", "-o", options)
+
+    def stop(self, mode: str = "immediate") -> None:
+        self._control("stop", "-m", mode)
+
+    def restart(self, mode: str) -> None:
+        self._control("restart", "-m", mode)
+
+    def promote(self) -> None:
+        self._control("promote")
+
+    def signal_all(self, number: signal.Signals) -> None:
+        """Send a signal to the server and to all that it has started."""
+        first = int((self.files / "postmaster.pid").read_text().split("\n", maxsplit=1)[0])
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        for process in (first, *map(int, children)):
+            with suppress(ProcessLookupError):
+                os.kill(process, number)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _control(self, what: str, *words: str) -> None:
+        log = str(self.folder / "log")
+        self._run("pg_ctl", "-D", str(self.files), "-l", log, "-w", what, *words)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self._binaries / program), *arguments]
+        subprocess.run(  # noqa: S603  (PostgreSQL's own programs)
+            command, check=True, user=self._user, cwd=self.folder, capture_output=True
+        )
+
+
+@contextmanager
+def running(
+    binaries: Path, *settings: str, guard: Guard | None = None, copy_of: Cluster | None = None
+) -> Iterator[Cluster]:
+    """Make and start a cluster, yield it, and remove it however it is."""
+    made = Cluster(binaries, settings)
+    try:
+        if copy_of is None:
+            made.make()
+        else:
+            made.copy(copy_of)
+        if guard is not None:
+            made.guard(guard)
+        made.start()
+        try:
+            yield made
+        finally:
+            with suppress(subprocess.CalledProcessError):  # a test has stopped it
+                made.stop()
+    finally:
+        made.remove()
 
 
 @contextmanager
 def cluster(binaries: Path, *, guard: Guard | None = None) -> Iterator[str]:
     """Start a cluster, yield the address of its server without a database name, and remove it."""
-    folder = Path(tempfile.mkdtemp(prefix="portfolio-pg-"))
-    user = unprivileged_user()
-    if user is not None:
-        shutil.chown(folder, user)
-    files = folder / "data"
-    port = free_port()
-
-    def run(program: str, *arguments: str) -> None:
-        command = [str(binaries / program), *arguments]
-        subprocess.run(command, check=True, user=user, cwd=folder, capture_output=True)  # noqa: S603
-
-    try:
-        run("initdb", "-D", str(files), "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--no-sync")
-        # The tests' data may be lost; their time may not.
-        unsafe = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
-        guarded = guard.post(files, user) if guard is not None else ""
-        options = f"-h 127.0.0.1 -p {port} -k {folder} -c max_connections=60 {unsafe} {guarded}"
-        run("pg_ctl", "-D", str(files), "-l", str(folder / "log"), "-o", options, "-w", "start")
-        try:
-            yield f"postgresql://{SUPERUSER}@127.0.0.1:{port}"
-        finally:
-            run("pg_ctl", "-D", str(files), "-m", "immediate", "-w", "stop")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with running(binaries, *_LOOSE, guard=guard) as made:
+        yield made.address

@@ -301,6 +301,14 @@ class TestAddress:
             ("postgres://u@h/d", "postgresql+asyncpg://u@h/d"),
             ("postgresql://u:p%40ss@h:5/d", "postgresql+asyncpg://u:p%40ss@h:5/d"),
             ("postgresql://u@h/d?sslmode=require", "postgresql+asyncpg://u@h/d?sslmode=require"),
+            (
+                "postgresql://u:p@one:1,two/d?sslmode=require",
+                "postgresql+asyncpg://u:p@/d?host=one%2Ctwo&port=1%2C5432&sslmode=require",
+            ),
+            (
+                "postgresql://[::1]:1,two:2/d",
+                "postgresql+asyncpg:///d?host=%3A%3A1%2Ctwo&port=1%2C2",
+            ),
             ("sqlite:////a/b?c", "sqlite+portfolio:////a/b"),
         ],
     )

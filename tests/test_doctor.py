@@ -82,6 +82,8 @@ class TestSecrets:
             ("postgresql://host/db?password=hunter2", "postgresql://host/db"),
             ("postgresql://host/db?password=hun@ter2", "postgresql://host/db"),
             ("postgresql://u@host/db", "postgresql://u@host/db"),
+            ("postgresql://u:hunter2@one,two:2/db", "postgresql://u:***@one,two/db"),
+            ("postgresql://u:hunter2@one,,two/db", "(set, cannot be read)"),
             ("sqlite:////srv/a b.db", "sqlite:////srv/a b.db"),
         ],
     )

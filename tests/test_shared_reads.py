@@ -152,7 +152,7 @@ async def test_closing_leaves_nobody_waiting(server: Server) -> None:
 
 async def test_lookups_cannot_write(postgres_template: Settings) -> None:
     database = Database(postgres_template)
-    connection = await connecting(database._writer)()  # noqa: SLF001  (where that leads)
+    connection = await connecting(database._writer, database._reach)()  # noqa: SLF001  (where these lead)
     with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
         await connection.execute("DELETE FROM user_session")
     await connection.close()

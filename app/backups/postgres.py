@@ -10,10 +10,9 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
 from pathlib import Path
 
-from sqlalchemy import make_url
-
 from app.backups.refusals import CannotBackUp
 from app.config import Settings
+from app.config.databases import read_address
 from app.progress import Advance
 from app.standing import find_standing
 
@@ -58,7 +57,7 @@ async def _dump(settings: Settings, target: Path, advance: Advance) -> str:
 
 def _address(settings: Settings, passfile: Path) -> str:
     """Return the address without the password, which goes into a file."""
-    url = make_url(settings.database_url)
+    url = read_address(settings.database_url)
     if url.password:
         # It is for whatever the address leads to: there may be several hosts.
         text = url.password.replace("\\", "\\\\").replace(":", "\\:")

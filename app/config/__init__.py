@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, model_validator
 
 from app.config.backups import BackupSettings
-from app.config.databases import is_unverified
+from app.config.databases import DatabaseSettings, is_unverified
 from app.config.features import FeatureSettings
 from app.config.limits import LimitSettings
 from app.config.logins import WEAK_SECRETS, LoginSettings
@@ -45,7 +45,14 @@ class UnsafeSettings(ValueError):
 
 
 # pydantic puts the fields of the last of them first.
-class Settings(BackupSettings, FeatureSettings, LimitSettings, LoginSettings, PlaceSettings):
+class Settings(
+    BackupSettings,
+    FeatureSettings,
+    LimitSettings,
+    LoginSettings,
+    DatabaseSettings,
+    PlaceSettings,
+):
     """All settings. `Settings()` reads the environment; keyword arguments override it.
 
     `_env_file` names another file than `.env`, or says None.

@@ -36,7 +36,8 @@ class PlaceSettings(BaseModel):
     )
     database_url: str = Field(
         "",
-        description="`postgresql://user:password@host/name`, or `sqlite:///path`. "
+        description="`postgresql://user:password@host/name`, or `sqlite:///path`. Several "
+        "hosts, `one,two`: whichever takes writes. "
         "Default: `portfolio.db` in the instance folder.",
     )
     allow_unverified_database: bool = Field(

@@ -11,11 +11,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pydantic import SecretStr
-from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.breaches import check_list
 from app.config import Settings, unknown_settings
+from app.config.databases import read_address
 from app.doctor.asking import NO_ANSWER, Answer, ask
 from app.doctor.backups import examine_backups
 from app.doctor.findings import Finding, Verdict
@@ -168,11 +168,15 @@ def mask_password(url: str) -> str:
     SQLAlchemy takes it apart, as it does to connect: another reader may see the password elsewhere.
     """
     try:
-        parts = make_url(url).set(query={})
+        address = read_address(url)
+        parts = address.set(query={})
     except (ArgumentError, ValueError):
         return "(set, cannot be read)"
     # A password with an @ that is not escaped ends in what is read as the host.
     host = (parts.host or "").rpartition("@")[2]
+    several = address.query.get("host", "")
+    if not host and "," in several:
+        host = str(several)
     return parts.set(host=host).render_as_string(hide_password=True)
 
 
@@ -191,6 +195,11 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield Finding("Database", "pending", "nothing")
         yield examine_second_factors(settings)
         yield examine_trail(settings)
+        if settings.sqlite_path is None:
+            # Imported here: it brings the driver, which a server on SQLite need not have.
+            from app.doctor.postgres import examine_connections  # noqa: PLC0415
+
+            yield from examine_connections(settings)
 
 
 def _origins(settings: Settings) -> Iterator[Finding]:

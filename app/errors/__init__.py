@@ -57,6 +57,7 @@ a slug for programs, a title, and advice on what to do next. Services raise them
         ├── HashingBusy           too many logins wait for a hash
         ├── PicturesBusy          too many pictures wait to be decoded
         ├── DatabaseBusy          no connection in time, or the database cannot be reached
+        │   └── OutcomeUnknown    it was lost during a commit, of which nobody knows the end
         └── NotReady              something has to be mended first; the reasons say what
 """
 
@@ -112,6 +113,7 @@ from app.errors.general import (
     MethodNotAllowed,
     NotFound,
     NotReady,
+    OutcomeUnknown,
     RequestTimeout,
     TooManyAttempts,
     TooManyConnections,
@@ -150,6 +152,7 @@ __all__ = [
     "NotFound",
     "NotReady",
     "NotYours",
+    "OutcomeUnknown",
     "PageNeedsLogin",
     "PasswordNeeded",
     "PictureNotFound",

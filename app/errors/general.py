@@ -180,6 +180,12 @@ class DatabaseBusy(Unavailable):
     title = "The database is busy"
 
 
+class OutcomeUnknown(DatabaseBusy):
+    slug = "outcome-unknown"
+    title = "The database was lost in the middle, and whether it kept this is not known"
+    advice = "Look whether it is there before you send it again."
+
+
 class NotReady(Unavailable):
     slug = "not-ready"
     title = "This server cannot do its work"

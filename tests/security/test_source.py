@@ -122,14 +122,15 @@ class TestCode:
         assert made == []
 
     def test_writes_no_statement_from_pieces(self) -> None:
-        """But for names of tables: our own, to lock them, and those of an old database, quoted."""
+        """But for names: our own tables', to lock them, time-outs', and an old database's."""
         found = set()
         for name, node in nodes():
             if isinstance(node, ast.JoinedStr) and STATEMENT.match(ast.unparse(node)[2:]):
                 parts = [part for part in node.values if not is_written_there(part)]
                 found |= {(name, ast.unparse(part).strip("f'{}")) for part in parts}
         assert found == {
-            ("app/legacy/importer/ledger.py", "names"),
+            ("app/postgres_only.py", "name"),
+            ("app/postgres_only.py", "tables"),
             ("app/legacy/importer/source.py", "_quote(name)"),
             ("app/legacy/importer/source.py", "_quote(table)"),
             ("app/legacy/importer/source.py", "key"),

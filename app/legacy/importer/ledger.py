@@ -9,9 +9,11 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, Table, func, insert, select, text
+from sqlalchemy import Select, Table, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
+
+from app import postgres_only
 
 T = TypeVar("T")
 
@@ -65,11 +67,10 @@ class Ledger:
 
     async def begin(self) -> None:
         """Keep others from writing meanwhile. SQLite has one writer, and it is ours already."""
-        if self._connection.dialect.name == "postgresql":
-            names = ", ".join(f'"{name}"' for name in (*_TABLES, "imported_row"))
-            await self._connection.execute(text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
-            # It plans for the tables as they were when it last counted, perhaps empty.
-            await self._connection.execute(text("SET LOCAL enable_seqscan = off"))
+        if postgres_only.is_postgres(self._connection):
+            await postgres_only.take_time(self._connection)
+            await postgres_only.keep_writers_off(self._connection, (*_TABLES, "imported_row"))
+            await postgres_only.look_up_by_index(self._connection)
         else:
             # 64 MiB: the keys are random, and each would have another page read and written.
             await self._connection.execute(text("PRAGMA cache_size = -65536"))
@@ -133,11 +134,5 @@ class Ledger:
 
     async def advance(self) -> None:
         """Let PostgreSQL count on from the highest id. SQLite looks at the rows."""
-        if self._connection.dialect.name != "postgresql":
-            return
         for name in _TABLES:
-            highest = select(func.coalesce(func.max(_KEPT[name].c.id), 0)).scalar_subquery()
-            sequence = func.pg_get_serial_sequence(f'"{name}"', "id")
-            await self._connection.execute(
-                select(func.setval(sequence, func.greatest(highest, 1), highest > 0))
-            )
+            await postgres_only.count_on(self._connection, _KEPT[name])

@@ -1,0 +1,54 @@
+"""What only PostgreSQL understands and lasts beyond a statement: here and nowhere else.
+
+Locks of whole tables, settings of a transaction, counters of ids. All of it ends with its
+transaction and nothing of it belongs to a session, so that connections may be shared on the way
+(PgBouncer by transactions) and the server may be several; docs/postgresql.md says what each of them
+asks of a server. On SQLite these do nothing.
+"""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+def is_postgres(connection: AsyncConnection | Connection) -> bool:
+    return connection.dialect.name == "postgresql"
+
+
+async def wait_for_reader(connection: AsyncConnection) -> None:
+    """Let a transaction do nothing for as long as whoever reads what it found takes."""
+    if is_postgres(connection):
+        await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+
+
+async def take_time(connection: AsyncConnection) -> None:
+    """Let a transaction of a command take as long as its statements and locks need."""
+    if is_postgres(connection):
+        for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+            await connection.execute(text(f"SET LOCAL {name} = 0"))
+
+
+async def keep_writers_off(connection: AsyncConnection, names: Iterable[str]) -> None:
+    """Let nobody else write to tables until the transaction ends; who reads goes on."""
+    if is_postgres(connection):
+        tables = ", ".join(f'"{name}"' for name in names)
+        await connection.execute(text(f"LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE"))
+
+
+async def look_up_by_index(connection: AsyncConnection) -> None:
+    """Have a transaction look for rows by their keys, in tables that are just being filled.
+
+    The plans are made for the tables as they were when they were last counted, perhaps empty.
+    """
+    if is_postgres(connection):
+        await connection.execute(text("SET LOCAL enable_seqscan = off"))
+
+
+async def count_on(connection: AsyncConnection, table: Table) -> None:
+    """Let the next id of a table be above its highest. SQLite looks at the rows by itself."""
+    if not is_postgres(connection):
+        return
+    highest = select(func.coalesce(func.max(table.c.id), 0)).scalar_subquery()
+    counter = func.pg_get_serial_sequence(f'"{table.name}"', "id")
+    await connection.execute(select(func.setval(counter, func.greatest(highest, 1), highest > 0)))
