@@ -9,6 +9,9 @@ from app.errors import BadRequest
 from app.legacy import bodies, changes, people, updates
 from app.legacy.bodies import ObjectDep
 from app.legacy.routing import LegacyRouter
+from app.legacy.texts import shown
+from app.models import User
+from app.principals import Principal
 from app.quotas import ChangeQuota
 from app.services import profiles
 from app.services.audit.changes import record_profile_changes
@@ -16,6 +19,12 @@ from app.services.audit.changes import record_profile_changes
 router = LegacyRouter()
 
 _EXAMPLE = {"class": ["CSA", "CSP"]}
+
+
+def _show(target: User, classes: list[str], viewer: Principal) -> dict[str, Any]:
+    """Return somebody's classes; what others wrote carries no markup (see texts.py)."""
+    found: dict[str, Any] = {"uid": target.uid, "class": classes}
+    return found if target.id == viewer.user_id else shown(found)
 
 
 @router.both("GET", "/api/user/class", refuses=(401, 404))
@@ -28,7 +37,7 @@ async def get_classes(
     """Show one's classes, or as an admin anybody's."""
     target = await updates.choose_target(viewer, {"uid": uid, "class": []}, resources)
     profile = await profiles.find_profile(session, user_id=target.id or 0)
-    return {"uid": target.uid, "class": profile.classes}
+    return _show(target, profile.classes, viewer)
 
 
 @router.both("POST", "/api/user/class", refuses=(401, 404, 429), takes=_EXAMPLE)
@@ -61,8 +70,8 @@ async def change_classes(
     )
     record_profile_changes(session, actor, user=target, fields=["classes"])
     if action == "clear":
-        return {"message": f"Cleared classes for {target.uid}"}
-    return {"uid": target.uid, "class": profile.classes}
+        return {"message": f"Cleared classes for {shown(target.uid)}"}
+    return _show(target, profile.classes, viewer)
 
 
 @router.both("PUT", "/api/user/class", refuses=(401, 404, 429), takes=_EXAMPLE)
@@ -85,4 +94,4 @@ async def replace_classes(
         session, user_id=user_id, classes=changes.tidy_classes(sent)
     )
     record_profile_changes(session, actor, user=target, fields=["classes"])
-    return {"uid": target.uid, "class": profile.classes}
+    return _show(target, profile.classes, viewer)

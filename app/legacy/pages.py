@@ -11,6 +11,7 @@ from app.dependencies import ActorDep, AdminUser, ResourcesDep, SessionDep
 from app.errors import NotFound
 from app.legacy import bodies, people
 from app.legacy.routing import LegacyRouter
+from app.legacy.texts import shown
 from app.models import User
 from app.routers.pages.admin import show_users
 from app.routers.pages.entrance import log_in, show_login
@@ -58,7 +59,7 @@ async def reset_password(
         is_proved=await proof.has_proof(resources, actor, password=None),
     )
     return {
-        "message": f"{user.uid} chooses a new password at {link.url}",
+        "message": f"{shown(user.uid)} chooses a new password at {link.url}",
         "url": link.url,
         "expires_at": link.expires_at.isoformat(),
     }

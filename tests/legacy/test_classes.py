@@ -87,3 +87,22 @@ class TestList:
             assert (await page.get(f"{PATH}?uid=ada")).json()["class"] == ["CSA"]
             refused(await page.get(f"{PATH}?uid=nobody"), 404, "User nobody not found")
             assert (await page.get(PATH)).json()["uid"] == "root.admin"
+
+    async def test_markup_of_one_person_does_not_run_in_an_admins_page(
+        self, app: FastAPI, people: People
+    ) -> None:
+        await people.create("root.admin", role=Role.ADMIN)
+        written, shown = "<img src=x onerror=eval(name)>", "&lt;img src=x onerror=eval(name)&gt;"
+        async with front_end(app) as page:
+            await sign_up(page, **{"class": [written]})
+            await log_in(page)
+            # What people read about themselves is as they wrote it.
+            assert (await page.get(PATH)).json()["class"] == [written]
+            await log_in(page, uid="root.admin")
+            answers = [
+                await page.get(f"{PATH}?uid=ada"),
+                await page.post(PATH, json={"uid": "ada", "class": ["CSA"]}),
+                await page.put(PATH, json={"uid": "ada", "class": [shown]}),
+            ]
+            found = [answer.json()["class"] for answer in answers]
+            assert found == [[shown], [shown, "CSA"], [shown]]
