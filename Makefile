@@ -72,7 +72,8 @@ lock: ## Remake the lock files and what follows from them, with uv (LOCK_ARGS=--
 	@command -v uv >/dev/null || { echo "make lock needs uv: install it with 'python3 -m pip install uv' or 'brew install uv'." >&2; exit 1; }
 	$(LOCK) -c scripts/lock-constraints.txt pyproject.toml -o requirements.lock
 	$(LOCK) -c requirements.lock --extra postgresql pyproject.toml -o requirements-postgresql.lock
-	$(LOCK) -c requirements-postgresql.lock --extra postgresql --group dev pyproject.toml -o requirements-dev.lock
+	$(LOCK) -c requirements.lock --extra cache pyproject.toml -o requirements-cache.lock
+	$(LOCK) -c requirements-postgresql.lock -c requirements-cache.lock --extra postgresql --extra cache --group dev pyproject.toml -o requirements-dev.lock
 	$(LOCK) -c requirements-dev.lock --group build -o requirements-build.lock
 	$(LOCK) -c requirements-dev.lock --group mutants -o requirements-mutants.lock
 	for peer in flask fastapi_users django; do \
@@ -85,7 +86,7 @@ lock: ## Remake the lock files and what follows from them, with uv (LOCK_ARGS=--
 
 advisories: ## Ask PyPI which known holes the locked versions have (needs uv and the network)
 	@command -v uv >/dev/null || { echo "make advisories needs uv, as make lock does." >&2; exit 1; }
-	uv tool run pip-audit==2.10.1 --requirement requirements-postgresql.lock --no-deps --disable-pip
+	uv tool run pip-audit==2.10.1 --requirement requirements-postgresql.lock --requirement requirements-cache.lock --no-deps --disable-pip
 
 image-test: ## Build the container image and run it (Debian, as root: buildah, debootstrap)
 	@sh scripts/setup run

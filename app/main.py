@@ -16,7 +16,7 @@ if __name__ == "__main__":
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -93,7 +93,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
                 asyncio.create_task(resources.database.checkpoint_forever()),
                 asyncio.create_task(back_up_forever(resources)),
             ]
-            yield
+            async with nullcontext() if resources.cache is None else resources.cache.kept():
+                yield
             for task in tasks:
                 task.cancel()
                 with suppress(asyncio.CancelledError):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from app.codes import CodeKeys
 from app.config import Settings
@@ -22,6 +23,9 @@ from app.pictures.folder import PictureFolder
 from app.principals import Principals
 from app.rate_limit import CountedThrottles, Limits, MemoryThrottles, Throttles
 from app.tokens import TokenCodec
+
+if TYPE_CHECKING:
+    from app.cache.line import CacheLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class Resources:
     codes: CodeKeys
     limits: Limits
     throttles: Throttles
+    # Where the throttles are counted, if that is in a cache; who serves looks after it.
+    cache: "CacheLine | None"
     flood: Flood
     pictures: PictureReader
     picture_folder: PictureFolder
@@ -49,6 +55,18 @@ def load_key_ring(settings: Settings) -> KeyRing:
     if settings.secret_key is not None:
         return KeyRing.from_secret(settings.secret_key.get_secret_value())
     return KeyRing.read(settings.keys_path)
+
+
+def _make_throttles(settings: Settings, ring: KeyRing) -> tuple[Throttles, "CacheLine | None"]:
+    """Return what counts attempts, and the way to the cache if it does so there."""
+    if settings.cache_address is None:
+        return MemoryThrottles(), None
+    # Imported here: it brings the client, which few servers need and have.
+    from app.shared_throttles import SharedThrottles, derive_secret, open_line  # noqa: PLC0415
+
+    secret = derive_secret(ring)
+    line = open_line(settings.cache_address, secret)
+    return SharedThrottles(line, secret), line
 
 
 @asynccontextmanager
@@ -62,6 +80,7 @@ async def open_resources(
     try:
         ring = load_key_ring(settings)
         codec = TokenCodec(ring)
+        throttles, cache = _make_throttles(settings, ring)
         yield Resources(
             settings=settings,
             metrics=metrics,
@@ -73,7 +92,8 @@ async def open_resources(
             devices=DeviceCodec(ring, timedelta(days=settings.known_device_days)),
             codes=CodeKeys(ring),
             limits=Limits.read(settings),
-            throttles=CountedThrottles(MemoryThrottles(), metrics),
+            throttles=CountedThrottles(throttles, metrics),
+            cache=cache,
             flood=Flood(),
             pictures=PictureReader(),
             picture_folder=PictureFolder(settings.uploads_dir),

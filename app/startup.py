@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from app.backups import is_unfinished
 from app.backups.refusals import CannotBackUp
 from app.breaches import check_list
+from app.cache import check_client
 from app.config import Settings
 from app.db import Database
 from app.keys import KeyRing, new_key
@@ -55,7 +56,7 @@ def prepare(settings: Settings, report: Report) -> None:
     Raises:
         CannotStart: something stands in the way; nothing was changed.
     """
-    check_breached(settings)
+    check_features(settings)
     check_instance_dir(settings.instance_dir)
     check_database_file(settings)
     _finish_restore(settings, report)
@@ -113,9 +114,9 @@ def check_instance_dir(path: Path) -> None:
         ) from error
 
 
-def check_breached(settings: Settings) -> None:
-    """Raise CannotStart if there is to be a list of breached passwords that cannot be searched."""
-    reason = check_list(settings.breached_passwords)
+def check_features(settings: Settings) -> None:
+    """Raise CannotStart if a list of passwords or a client is missing that is to be used."""
+    reason = check_list(settings.breached_passwords) or check_client(settings)
     if reason is not None:
         raise CannotStart(reason)
 
@@ -281,7 +282,7 @@ async def make_setup_link(settings: Settings) -> str | None:
 
 def check_ready(settings: Settings) -> None:
     """Raise CannotStart unless the instance exists and its database is up to date."""
-    check_breached(settings)
+    check_features(settings)
     standing = read_standing(settings)
     check_keys(settings)
     if settings.secret_key is None and not settings.keys_path.exists():

@@ -24,7 +24,8 @@ from app.keys import KeyRing, new_key
 from app.main import create_app
 from app.models import utc_now
 from app.resources import Resources
-from tests import canary, databases, loopback, measuring, postgres, units
+from tests import caches, canary, databases, loopback, measuring, postgres, units
+from tests.caches import CacheServer
 from tests.databases import SharedDatabase, copy_instance
 from tests.people import People
 
@@ -125,6 +126,39 @@ def postgres_server() -> Iterator[str]:
         return
     with postgres.cluster(binaries) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def cache_program() -> str:
+    """The program of a cache, which tests start for themselves where they harm it."""
+    found = next(filter(None, map(caches.find_program, caches.PROGRAMS)), None)
+    if found is None:
+        missing("neither Redis nor Valkey is installed")
+    return found or ""
+
+
+@pytest.fixture(scope="session")
+def cache_server(cache_program: str) -> Iterator[CacheServer]:
+    """A cache that all tests share. Each has keys of its own in it."""
+    with caches.running(cache_program) as server:
+        yield server
+
+
+@pytest.fixture
+def own_server(cache_program: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[CacheServer]:
+    """A cache that the test may harm. What becomes of it is noticed soon."""
+    monkeypatch.setattr("app.cache.line.HEARTBEAT_SECONDS", 0.01)
+    with caches.running(cache_program) as server:
+        yield server
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the cache have as much time as a busy machine may need."""
+    for place in ("app.cache.line.BUDGET_SECONDS", "app.shared_throttles.BUDGET_SECONDS"):
+        monkeypatch.setattr(place, 20.0)
+    for name in ("QUICK_SECONDS", "PATIENCE_SECONDS"):
+        monkeypatch.setattr(f"app.cache.line.{name}", 20.0)
 
 
 @pytest.fixture(scope="session")

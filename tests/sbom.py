@@ -19,7 +19,8 @@ from tests.copies import COPIES, Copy
 from tests.documents import ROOT
 
 # What every server runs with, and that with what some need besides.
-LOCK, WITH_EXTRAS = "requirements.lock", "requirements-postgresql.lock"
+LOCK = "requirements.lock"
+WITH_EXTRAS = ("requirements-postgresql.lock", "requirements-cache.lock")
 PAGE, SBOM = "docs/dependencies.md", "docs/sbom.cdx.json"
 _ENTRY = re.compile(
     r"^(?P<name>[a-z0-9-]+)==(?P<version>\S+)[^\n]*\n"
@@ -45,15 +46,17 @@ class Locked:
 def read_locked() -> list[Locked]:
     """Return what the locks pin, with who asks for it, as uv notes it there."""
     always = {found["name"] for found in _ENTRY.finditer((ROOT / LOCK).read_text())}
-    return [
-        Locked(
+    locked = {
+        found["name"]: Locked(
             found["name"],
             found["version"],
             frozenset(_VIA.findall(found["via"])),
             is_extra=found["name"] not in always,
         )
-        for found in _ENTRY.finditer((ROOT / WITH_EXTRAS).read_text())
-    ]
+        for lock in WITH_EXTRAS
+        for found in _ENTRY.finditer((ROOT / lock).read_text())
+    }
+    return [locked[name] for name in sorted(locked)]
 
 
 def read_reasons() -> dict[str, tuple[str, str]]:

@@ -79,11 +79,12 @@ class TestServer:
         assert "cap_add" not in service
         assert service["security_opt"] == ["no-new-privileges:true"]
 
-    def test_can_use_either_database(self) -> None:
-        """The image has the driver of PostgreSQL, which is an extra elsewhere."""
+    def test_can_use_either_database_and_a_cache(self) -> None:
+        """The image has the driver of PostgreSQL and the client, which are extras elsewhere."""
         assert re.findall(r" -r (\S+)", DOCKERFILE) == [
             "requirements-build.lock",
             "requirements-postgresql.lock",
+            "requirements-cache.lock",
         ]
 
     @pytest.mark.parametrize(

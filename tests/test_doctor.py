@@ -351,13 +351,13 @@ class TestVersions:
     def test_names_what_is_installed(self, tmp_path: Path) -> None:
         found = findings(quiet(tmp_path), "Versions")
         others = {"python", "sqlite", "openssl", "public suffix list"}
-        assert others | {*doctor.PACKAGES, "asyncpg"} == set(found)
+        assert others | {*doctor.PACKAGES, "asyncpg", "redis"} == set(found)
         assert all(item.value for item in found.values())
 
     def test_names_no_driver_that_is_not_there(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.doctor.instance.DRIVER", "no-such-driver")
+        monkeypatch.setattr("app.doctor.instance.DRIVERS", ("no-such-driver",))
         others = {"python", "sqlite", "openssl", "public suffix list"}
         assert others | set(doctor.PACKAGES) == set(findings(quiet(tmp_path), "Versions"))
 

@@ -48,6 +48,12 @@ def rows() -> dict[str, list[str]]:
 
 
 @pytest.fixture
+def settings_changes() -> dict[str, Any]:
+    """A cache, though nobody is there: without one nothing is told of it."""
+    return {"cache_url": "redis://127.0.0.1:1"}
+
+
+@pytest.fixture
 async def told(resources: Resources) -> exposition.Exposition:
     """What a server tells that has been asked for everything once."""
     metrics = resources.metrics
@@ -61,6 +67,7 @@ def names_of(name: str, family: exposition.Family) -> set[str]:
 
 
 @ONE_ENGINE
+@pytest.mark.process
 class TestNames:
     @pytest.mark.parametrize("expression", expressions())
     def test_are_those_of_figures(self, told: exposition.Exposition, expression: str) -> None:

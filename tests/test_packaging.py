@@ -25,6 +25,8 @@ pytestmark = pytest.mark.process
 
 LOCK_LINE = re.compile(r" *#.*|[a-z0-9-]+==\S+( ; .+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?")
 BUNDLED = ("templates", "static", "alembic")
+# What each extra adds; async-timeout for the first Pythons 3.11 alone.
+EXTRAS = {"postgresql": {"asyncpg"}, "cache": {"redis", "async-timeout"}}
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+?)(?: ; .+)? \\$", re.MULTILINE)
 
 
@@ -140,6 +142,7 @@ class TestLocks:
         [
             ("requirements.lock", "project", "dependencies"),
             ("requirements-postgresql.lock", "project", "dependencies"),
+            ("requirements-cache.lock", "project", "dependencies"),
             ("requirements-dev.lock", "project", "dependencies"),
             ("requirements-dev.lock", "dependency-groups", "dev"),
             ("requirements-build.lock", "dependency-groups", "build"),
@@ -155,20 +158,27 @@ class TestLocks:
         for requirement in asked:
             assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)])
 
-    @pytest.mark.parametrize("lock", ["requirements-postgresql.lock", "requirements-dev.lock"])
-    def test_pins_what_the_extra_asks_for(self, lock: str) -> None:
+    @pytest.mark.parametrize("extra", EXTRAS)
+    @pytest.mark.parametrize("lock", ["requirements-{}.lock", "requirements-dev.lock"])
+    def test_pins_what_the_extra_asks_for(self, lock: str, extra: str) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-        (asked,) = map(Requirement, project["optional-dependencies"]["postgresql"])
+        assert project["optional-dependencies"].keys() == EXTRAS.keys()
+        (asked,) = map(Requirement, project["optional-dependencies"][extra])
 
-        assert asked.specifier.contains(read_lock(lock)[canonicalize_name(asked.name)])
+        pins = read_lock(lock.format(extra))
+        assert asked.specifier.contains(pins[canonicalize_name(asked.name)])
 
-    def test_the_extra_adds_the_driver_alone(self) -> None:
-        small, large = read_lock("requirements.lock"), read_lock("requirements-postgresql.lock")
+    @pytest.mark.parametrize(("extra", "added"), EXTRAS.items())
+    def test_the_extra_adds_the_driver_alone(self, extra: str, added: set[str]) -> None:
+        small, large = read_lock("requirements.lock"), read_lock(f"requirements-{extra}.lock")
 
         assert {name: large[name] for name in small} == small
-        assert large.keys() - small.keys() == {"asyncpg"}
+        assert large.keys() - small.keys() == added
 
-    @pytest.mark.parametrize("part", ["requirements-postgresql.lock", "requirements-build.lock"])
+    @pytest.mark.parametrize(
+        "part",
+        ["requirements-postgresql.lock", "requirements-cache.lock", "requirements-build.lock"],
+    )
     def test_agree(self, part: str) -> None:
         assert read_lock(part).items() <= read_lock("requirements-dev.lock").items()
 
@@ -210,7 +220,8 @@ class TestDependencies:
         assert int(said[1]) == len(read_lock("requirements.lock"))
 
     def test_each_has_its_reason(self) -> None:
-        assert sbom.read_reasons().keys() == read_lock("requirements-postgresql.lock").keys()
+        locked = {name for lock in (sbom.LOCK, *sbom.WITH_EXTRAS) for name in read_lock(lock)}
+        assert sbom.read_reasons().keys() == locked
 
     def test_the_page_says_who_brings_them(self) -> None:
         chosen = {name for name, (by, _) in sbom.read_reasons().items() if not by}
@@ -227,7 +238,8 @@ class TestDependencies:
     def test_the_list_for_machines_says_what_is_an_extra(self) -> None:
         listed = json.loads((ROOT / sbom.SBOM).read_text())["components"]
 
-        assert [part["name"] for part in listed if part.get("scope") == "optional"] == ["asyncpg"]
+        extra = [part["name"] for part in listed if part.get("scope") == "optional"]
+        assert extra == sorted(name for added in EXTRAS.values() for name in added)
 
     def test_the_list_for_machines_is_valid(self) -> None:
         validator = JsonStrictValidator(SchemaVersion.V1_6)

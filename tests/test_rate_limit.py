@@ -1,5 +1,7 @@
-"""Throttles, with a clock that the test turns."""
+"""Throttles, with a clock that the test turns: the same in memory and in a cache."""
 
+import secrets
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -8,7 +10,17 @@ import pytest
 from app import rate_limit
 from app.errors import TooManyAttempts
 from app.metrics import Metrics
-from app.rate_limit import Attempt, Bucket, CountedThrottles, Limit, Limits, MemoryThrottles
+from app.rate_limit import (
+    Attempt,
+    Bucket,
+    CountedThrottles,
+    Limit,
+    Limits,
+    MemoryThrottles,
+    Throttles,
+)
+from app.shared_throttles import SharedThrottles
+from tests.caches import CacheServer, TurnedLine
 from tests.conftest import make_settings
 
 THREE = Limit("three", 3, 30.0)
@@ -33,23 +45,31 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def throttles(clock: Clock) -> MemoryThrottles:
-    return MemoryThrottles(clock)
+@pytest.fixture(params=["memory", pytest.param("cache", marks=pytest.mark.process)])
+async def throttles(request: pytest.FixtureRequest, clock: Clock) -> AsyncIterator[Throttles]:
+    if request.param == "memory":
+        yield MemoryThrottles(clock)
+        return
+    server: CacheServer = request.getfixturevalue("cache_server")
+    request.getfixturevalue("patience")
+    line = TurnedLine(server.address, clock)
+    async with line.kept():
+        yield SharedThrottles(line, secrets.token_bytes(32))
+        assert line.is_up, "what was counted was counted in memory"
 
 
-async def spend(throttles: MemoryThrottles, *buckets: Bucket, times: int = 1) -> None:
+async def spend(throttles: Throttles, *buckets: Bucket, times: int = 1) -> None:
     for _ in range(times):
         assert await throttles.take(*buckets) == 0
 
 
 class TestTake:
-    async def test_refuses_after_the_limit(self, throttles: MemoryThrottles) -> None:
+    async def test_refuses_after_the_limit(self, throttles: Throttles) -> None:
         await spend(throttles, of("ada"), times=3)
         assert await throttles.take(of("ada")) == pytest.approx(10)
 
     async def test_refuses_until_an_attempt_is_back(
-        self, throttles: MemoryThrottles, clock: Clock
+        self, throttles: Throttles, clock: Clock
     ) -> None:
         await spend(throttles, of("ada"), times=3)
         clock.now += 9.9
@@ -57,46 +77,42 @@ class TestTake:
         clock.now += 0.1
         await spend(throttles, of("ada"))
 
-    async def test_being_refused_costs_nothing(
-        self, throttles: MemoryThrottles, clock: Clock
-    ) -> None:
+    async def test_being_refused_costs_nothing(self, throttles: Throttles, clock: Clock) -> None:
         await spend(throttles, of("ada"), times=3)
         for _ in range(20):
             assert await throttles.take(of("ada")) > 0
         clock.now += 10
         await spend(throttles, of("ada"))
 
-    async def test_takes_out_of_all_or_none(self, throttles: MemoryThrottles) -> None:
+    async def test_takes_out_of_all_or_none(self, throttles: Throttles) -> None:
         await spend(throttles, of("ada"), times=3)
         assert await throttles.take(of("ada"), of("bob")) > 0
         await spend(throttles, of("bob"), times=3)
 
-    async def test_the_emptiest_says_how_long(
-        self, throttles: MemoryThrottles, clock: Clock
-    ) -> None:
+    async def test_the_emptiest_says_how_long(self, throttles: Throttles, clock: Clock) -> None:
         await spend(throttles, of("bob"), times=3)
         clock.now += 4
         await spend(throttles, of("ada"), times=3)
         assert await throttles.take(of("bob"), of("ada")) == pytest.approx(10)
         assert await throttles.take(of("bob")) == pytest.approx(6)
 
-    async def test_keys_do_not_share(self, throttles: MemoryThrottles) -> None:
+    async def test_keys_do_not_share(self, throttles: Throttles) -> None:
         await spend(throttles, of("ada"), times=3)
         await spend(throttles, of("bob"), times=3)
 
-    async def test_limits_do_not_share(self, throttles: MemoryThrottles) -> None:
+    async def test_limits_do_not_share(self, throttles: Throttles) -> None:
         await spend(throttles, of("ada"), times=3)
         await spend(throttles, of("ada", Limit("other", 3, 30.0)), times=3)
 
     @pytest.mark.parametrize("attempts", [7, 11, 300])
     async def test_fractions_of_seconds_cost_no_attempt(
-        self, throttles: MemoryThrottles, attempts: int
+        self, throttles: Throttles, attempts: int
     ) -> None:
         bucket = of("ada", Limit("odd", attempts, 900.0))
         await spend(throttles, bucket, times=attempts)
         assert await throttles.take(bucket) > 0
 
-    async def test_no_limit(self, throttles: MemoryThrottles) -> None:
+    async def test_no_limit(self, throttles: Throttles) -> None:
         endless = of("ada", Limit("endless", 0, 60.0))
         await spend(throttles, endless, times=500)
         await throttles.refund(endless)
@@ -105,16 +121,14 @@ class TestTake:
 
 
 class TestRefill:
-    async def test_gives_one_attempt_at_a_time(
-        self, throttles: MemoryThrottles, clock: Clock
-    ) -> None:
+    async def test_gives_one_attempt_at_a_time(self, throttles: Throttles, clock: Clock) -> None:
         await spend(throttles, of("ada"), times=3)
         clock.now += 19.9
         await spend(throttles, of("ada"))
         assert await throttles.take(of("ada")) > 0
 
     async def test_never_holds_more_than_the_limit(
-        self, throttles: MemoryThrottles, clock: Clock
+        self, throttles: Throttles, clock: Clock
     ) -> None:
         await spend(throttles, of("ada"))
         clock.now += 100_000
@@ -123,36 +137,36 @@ class TestRefill:
 
 
 class TestPeek:
-    async def test_spends_nothing(self, throttles: MemoryThrottles) -> None:
+    async def test_spends_nothing(self, throttles: Throttles) -> None:
         for _ in range(10):
             assert await throttles.peek(of("ada")) == 0
         await spend(throttles, of("ada"), times=3)
         assert await throttles.peek(of("ada")) == pytest.approx(10)
 
-    async def test_of_several_is_that_of_the_emptiest(self, throttles: MemoryThrottles) -> None:
+    async def test_of_several_is_that_of_the_emptiest(self, throttles: Throttles) -> None:
         await spend(throttles, of("ada"), times=3)
         assert await throttles.peek(of("bob"), of("ada")) == pytest.approx(10)
 
 
 class TestForget:
-    async def test_starts_afresh(self, throttles: MemoryThrottles) -> None:
+    async def test_starts_afresh(self, throttles: Throttles) -> None:
         await spend(throttles, of("ada"), times=3)
         await throttles.forget(of("ada"))
         await spend(throttles, of("ada"), times=3)
 
-    async def test_unknown_key(self, throttles: MemoryThrottles) -> None:
+    async def test_unknown_key(self, throttles: Throttles) -> None:
         await throttles.forget(of("nobody"))
         await spend(throttles, of("nobody"), times=3)
 
 
 class TestRefund:
-    async def test_gives_one_attempt_back(self, throttles: MemoryThrottles) -> None:
+    async def test_gives_one_attempt_back(self, throttles: Throttles) -> None:
         await spend(throttles, of("ada"), times=3)
         await throttles.refund(of("ada"))
         await spend(throttles, of("ada"))
         assert await throttles.take(of("ada")) > 0
 
-    async def test_never_gives_more_than_the_limit(self, throttles: MemoryThrottles) -> None:
+    async def test_never_gives_more_than_the_limit(self, throttles: Throttles) -> None:
         await throttles.refund(of("ada"))
         await spend(throttles, of("ada"))
         for _ in range(3):
@@ -165,6 +179,10 @@ class TestMemory:
     @pytest.fixture(autouse=True)
     def _few_keys(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(rate_limit, "MAX_KEYS", 20)
+
+    @pytest.fixture
+    def throttles(self, clock: Clock) -> MemoryThrottles:
+        return MemoryThrottles(clock)
 
     async def test_a_flood_of_keys_does_not_fill_an_empty_bucket(
         self, throttles: MemoryThrottles, clock: Clock
@@ -237,9 +255,7 @@ async def test_the_clock_is_not_the_one_that_people_set() -> None:
 
 
 class TestCounted:
-    async def test_refusals_are_counted_and_change_nothing(
-        self, throttles: MemoryThrottles
-    ) -> None:
+    async def test_refusals_are_counted_and_change_nothing(self, throttles: Throttles) -> None:
         metrics = Metrics()
         own, shared = of("own"), of("shared", Limit("shared", 1, 30.0))
         attempt = Attempt(CountedThrottles(throttles, metrics), own=(own,), shared=(shared,))
@@ -267,7 +283,7 @@ class TestAttempt:
     OWN, SHARED = of("own"), of("shared", Limit("shared", 3, 30.0))
 
     @pytest.fixture
-    def attempt(self, throttles: MemoryThrottles) -> Attempt:
+    def attempt(self, throttles: Throttles) -> Attempt:
         return Attempt(throttles, own=(self.OWN,), shared=(self.SHARED,))
 
     async def test_one_too_many(self, attempt: Attempt) -> None:
@@ -280,7 +296,7 @@ class TestAttempt:
 
     @pytest.mark.parametrize("empty", [OWN, SHARED], ids=["own", "shared"])
     async def test_either_refuses(
-        self, attempt: Attempt, throttles: MemoryThrottles, empty: Bucket
+        self, attempt: Attempt, throttles: Throttles, empty: Bucket
     ) -> None:
         await spend(throttles, empty, times=3)
         with pytest.raises(TooManyAttempts):
@@ -297,7 +313,7 @@ class TestAttempt:
             await attempt.undo()
 
     async def test_success_fills_ones_own_and_gives_the_others_one_back(
-        self, attempt: Attempt, throttles: MemoryThrottles
+        self, attempt: Attempt, throttles: Throttles
     ) -> None:
         await spend(throttles, self.OWN, self.SHARED, times=2)
         await attempt.count()

@@ -13,8 +13,8 @@ from tests.server.process import ROOT
 pytestmark = pytest.mark.process
 
 SERVING = ("requirements.lock", "requirements-build.lock")
-DRIVER = "requirements-postgresql.lock"
-FILES = ("pyproject.toml", *SERVING, DRIVER, "requirements-dev.lock")
+DRIVER, CLIENT = "requirements-postgresql.lock", "requirements-cache.lock"
+FILES = ("pyproject.toml", *SERVING, DRIVER, CLIENT, "requirements-dev.lock")
 # Ways to make this Python one that will not do.
 LOOK = '[ "$1" != - ] || exec "$python" -c "import sys; {}; exec(sys.stdin.read())"'
 OLD = LOOK.format("sys.version_info = (3, 9, 18)")
@@ -96,31 +96,39 @@ class TestInterrupted:
             assert done.stdout.startswith("Setting up .venv")
 
 
+@pytest.fixture
+def ready(clone: Path) -> Path:
+    """A clone that is set up for SQLite; its Python notes what it is asked and does nothing."""
+    python = clone / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "$@" >> asked\n')
+    python.chmod(0o755)
+    for step, names in (("serving", SERVING), ("project", ("pyproject.toml",))):
+        content = "".join((clone / name).read_text() for name in names)
+        made_from = clone / f".venv/made-from-{step}"
+        made_from.write_text(f"{clone.resolve()}\n{content}")
+    return clone
+
+
+def list_installed(clone: Path, **changes: str) -> list[str]:
+    """Set up; return the locks that something was installed from."""
+    (clone / "asked").unlink(missing_ok=True)
+    assert set_up(clone, **changes).returncode == 0
+    asked = (clone / "asked").read_text().splitlines()
+    installs = [line for line in asked if " install " in line]
+    how = "-m pip install --require-hashes --no-deps -r "
+    assert all(line.startswith(how) for line in installs)
+    return [line.removeprefix(how) for line in installs]
+
+
 class TestPostgreSQL:
     """The driver is a step of its own, where the settings lead there."""
 
-    @pytest.fixture
-    def ready(self, clone: Path) -> Path:
-        """A clone that is set up for SQLite; its Python notes what it is asked and does nothing."""
-        python = clone / ".venv/bin/python"
-        python.parent.mkdir(parents=True)
-        python.write_text('#!/bin/sh\necho "$@" >> asked\n')
-        python.chmod(0o755)
-        for step, names in (("serving", SERVING), ("project", ("pyproject.toml",))):
-            content = "".join((clone / name).read_text() for name in names)
-            made_from = clone / f".venv/made-from-{step}"
-            made_from.write_text(f"{clone.resolve()}\n{content}")
-        return clone
-
     def is_asked_for(self, clone: Path, **changes: str) -> bool:
         """Set up; return whether the driver was installed, and nothing else ever was."""
-        (clone / "asked").unlink(missing_ok=True)
-        assert set_up(clone, **changes).returncode == 0
-        asked = (clone / "asked").read_text().splitlines()
-        installs = [line for line in asked if " install " in line]
-        wanted = f"-m pip install --require-hashes --no-deps -r {DRIVER}"
-        assert installs in ([], [wanted])
-        return bool(installs)
+        installed = list_installed(clone, **changes)
+        assert installed in ([], [DRIVER])
+        return bool(installed)
 
     @pytest.mark.parametrize("name", ["DATABASE_URL", "PORTFOLIO_DATABASE_URL"])
     def test_by_the_environment(self, ready: Path, name: str) -> None:
@@ -165,6 +173,39 @@ class TestPostgreSQL:
         assert set_up(ready, **changes).returncode != 0
         assert not (ready / ".venv/made-from-postgresql").exists()
         assert (ready / ".venv/made-from-serving").exists()
+
+
+class TestCache:
+    """So is the client of Valkey and Redis."""
+
+    @pytest.mark.parametrize("name", ["CACHE_URL", "PORTFOLIO_CACHE_URL"])
+    def test_by_the_environment(self, ready: Path, name: str) -> None:
+        changes = {name: "redis://localhost"}
+        assert list_installed(ready, **changes) == [CLIENT]
+        assert list_installed(ready, **changes) == []
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "CACHE_URL=rediss://:secret@h/0",
+            "  export PORTFOLIO_CACHE_URL = 'redis://h' # there",
+            "cache_url=${CACHE:-unix:///run/valkey.sock}",
+        ],
+    )
+    def test_by_the_file(self, ready: Path, line: str) -> None:
+        (ready / ".env").write_text(f"SITE_NAME=Ours\n{line}\nPORT=9000\n")
+        assert list_installed(ready) == [CLIENT]
+
+    @pytest.mark.parametrize(
+        "line", ["", "CACHE_URL=", "# CACHE_URL=redis://h", "OLD_CACHE_URL=redis://h"]
+    )
+    def test_not_otherwise(self, ready: Path, line: str) -> None:
+        (ready / ".env").write_text(f"{line}\n")
+        assert list_installed(ready, CACHE_URL="") == []
+
+    def test_beside_the_driver(self, ready: Path) -> None:
+        changes = {"CACHE_URL": "redis://h", "DATABASE_URL": "postgresql://u@h/d"}
+        assert list_installed(ready, **changes) == [DRIVER, CLIENT]
 
 
 class TestHelp:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, model_validator
 
 from app.config.backups import BackupSettings
+from app.config.caches import CacheAddress, read_cache_address
 from app.config.databases import DatabaseSettings, is_unverified
 from app.config.features import FeatureSettings
 from app.config.limits import LimitSettings
@@ -109,6 +110,17 @@ class Settings(
             )
         return self
 
+    @model_validator(mode="after")
+    def _refuse_unverified_cache(self) -> Self:
+        is_demanded = self.is_production and not self.allow_unverified_cache
+        address = self.cache_address
+        if is_demanded and address is not None and address.is_unverified:
+            raise UnsafeSettings(
+                "CACHE_URL must be rediss:// in production, so that the cache proves itself by a "
+                "certificate. On a closed network set ALLOW_UNVERIFIED_CACHE=true."
+            )
+        return self
+
     @property
     def is_production(self) -> bool:
         return self.environment == "production"
@@ -141,6 +153,15 @@ class Settings(
         if self.database_url.startswith("sqlite"):
             return Path(self.database_url.removeprefix("sqlite://").removeprefix("/"))
         return None
+
+    @property
+    def cache_address(self) -> CacheAddress | None:
+        """Where the throttles are counted, or None where each process does it for itself."""
+        return (
+            None
+            if self.cache_url is None
+            else read_cache_address(self.cache_url.get_secret_value())
+        )
 
     @property
     def keys_path(self) -> Path:

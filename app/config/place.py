@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator
 
+from app.config.caches import read_cache_address
 from app.hosts import ANYBODY, read_origin, read_proxies
 from app.patterns import check_entries
 
@@ -45,6 +46,18 @@ class PlaceSettings(BaseModel):
         description="Lets production talk to PostgreSQL on another machine that does not prove "
         "itself by a certificate (a network of the two alone). Whoever is on that network can read "
         "and change everything.",
+    )
+    cache_url: SecretStr | None = Field(
+        None,
+        description="`rediss://user:password@host/0`, `redis://` likewise, or `unix:///path`: the "
+        "Valkey or Redis in which several processes count together how often something is tried. "
+        "Default: each counts for itself.",
+    )
+    allow_unverified_cache: bool = Field(
+        default=False,
+        description="Lets production talk to a cache on another machine without TLS (a network of "
+        "the two alone). Whoever is on that network can give everybody any number of attempts, or "
+        "none.",
     )
     trusted_proxies: CommaList = Field(
         (),
@@ -100,6 +113,13 @@ class PlaceSettings(BaseModel):
         if url and origin is None:
             raise ValueError("PUBLIC_URL is scheme://host[:port] with no path.")
         return origin or ""
+
+    @field_validator("cache_url")
+    @classmethod
+    def _real_cache(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            read_cache_address(url.get_secret_value())
+        return url
 
     @field_validator("database_url")
     @classmethod

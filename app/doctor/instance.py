@@ -18,6 +18,7 @@ from app.config import Settings, unknown_settings
 from app.config.databases import read_address
 from app.doctor.asking import NO_ANSWER, Answer, ask
 from app.doctor.backups import examine_backups
+from app.doctor.cache import examine_cache
 from app.doctor.findings import Finding, Verdict
 from app.doctor.front_end import judge
 from app.doctor.second_factors import examine_second_factors
@@ -34,8 +35,8 @@ PACKAGES = (
     *("fastapi", "starlette", "uvicorn", "sqlmodel", "sqlalchemy", "pydantic"),
     *("python-jose", "passlib", "argon2-cffi", "alembic"),
 )
-# Of PostgreSQL, where it is installed.
-DRIVER = "asyncpg"
+# Of PostgreSQL and of the cache, where they are installed.
+DRIVERS = ("asyncpg", "redis")
 # Where people keep static sites while they write them; checked in development beside CORS_ORIGINS.
 USUAL_ORIGINS = ("http://localhost:4100", "http://127.0.0.1:4100")
 ASK_TIMEOUT = 2.0
@@ -51,6 +52,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _files(settings)
     yield from _settings(settings)
     yield from _database(settings)
+    yield from examine_cache(settings)
     yield from examine_backups(settings)
     yield from _origins(settings)
     yield _running_server(settings)
@@ -61,8 +63,9 @@ def _versions() -> Iterator[Finding]:
     yield Finding("Versions", "python", f"{platform.python_version()} on {platform.system()}")
     for name in PACKAGES:
         yield Finding("Versions", name, version(name))
-    with suppress(PackageNotFoundError):
-        yield Finding("Versions", DRIVER, version(DRIVER))
+    for name in DRIVERS:
+        with suppress(PackageNotFoundError):
+            yield Finding("Versions", name, version(name))
     yield Finding("Versions", "openssl", ssl.OPENSSL_VERSION)
     safe = is_safe_sqlite(sqlite3.sqlite_version_info)
     yield Finding(

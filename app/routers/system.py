@@ -1,5 +1,7 @@
 """Whether this process is alive and ready, and what it sees: for machines and `doctor`."""
 
+from typing import Literal
+
 from fastapi import Request
 from pydantic import BaseModel, Field
 
@@ -19,6 +21,14 @@ class Health(BaseModel):
     version: str
 
 
+class Readiness(Health):
+    limits: Literal["local", "shared", "fallback"] = Field(
+        description="Where it is counted how often something is tried: `local` in this process, "
+        "`shared` in the cache of all, `fallback` in this process because the cache is away. That "
+        "is no reason not to be ready."
+    )
+
+
 @router.get("/healthz")
 async def get_health() -> Health:
     """Say that the process answers. Asks nothing of the database."""
@@ -26,13 +36,13 @@ async def get_health() -> Health:
 
 
 @router.get("/readyz", responses=refusals(NotReady))
-async def get_readiness(resources: ResourcesDep) -> Health:
+async def get_readiness(resources: ResourcesDep) -> Readiness:
     """Say whether everything is there that requests need; if not, what has to be mended."""
     found = await readiness.find_hindrances(resources)
     if found:
         reasons = tuple({"code": one.code, "detail": one.detail} for one in found)
         raise NotReady(reasons=reasons)
-    return Health(status="ready", version=__version__)
+    return Readiness(status="ready", version=__version__, limits=readiness.tell_limits(resources))
 
 
 class Connection(BaseModel):

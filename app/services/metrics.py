@@ -69,6 +69,7 @@ async def describe_server(resources: Resources) -> str:
             *resources.metrics.families(),
             *_describe_hashing(resources),
             *_describe_database(resources),
+            *(() if resources.cache is None else resources.cache.families()),
             *processes.list_families(),
         ]
     )

@@ -9,6 +9,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -55,6 +56,13 @@ async def find_hindrances(resources: Resources) -> list[Hindrance]:
         await asyncio.to_thread(_look_at_disk, resources.settings),
     ]
     return [hindrance for hindrance in found if hindrance is not None]
+
+
+def tell_limits(resources: Resources) -> Literal["local", "shared", "fallback"]:
+    """Return where it is counted how often something is tried. None of these is a hindrance."""
+    if resources.cache is None:
+        return "local"
+    return "shared" if resources.cache.is_up else "fallback"
 
 
 async def _look_at_database(resources: Resources) -> Hindrance | None:

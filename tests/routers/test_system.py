@@ -23,7 +23,8 @@ async def test_healthz_answers(client: httpx.AsyncClient) -> None:
 
 
 async def test_readyz_asks_the_database(client: httpx.AsyncClient, app: FastAPI) -> None:
-    assert (await client.get("/readyz")).json() == {"status": "ready", "version": __version__}
+    ready = {"status": "ready", "version": __version__, "limits": "local"}
+    assert (await client.get("/readyz")).json() == ready
     await app.state.resources.database.dispose()
     assert (await client.get("/readyz")).status_code == 200
 

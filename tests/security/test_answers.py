@@ -138,7 +138,7 @@ SUCCESS: dict[str, Row] = {
     "PATCH /api/v1/users/{uid}": ACCOUNT,
     "POST /api/v1/users/{uid}/reset": LINK,
     "GET /healthz": HEALTH,
-    "GET /readyz": HEALTH,
+    "GET /readyz": _all("status", "version", "limits"),
     "POST /api/authenticate": OLD_LOGIN,
     "POST /api/users/authenticate": OLD_LOGIN,
     "GET /api/id": {"user": PERSON, "another": NO_MEMBER, "admin": NO_MEMBER},

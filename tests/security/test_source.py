@@ -208,7 +208,8 @@ class TestImage:
         taken = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
         assert taken == {
             *("LICENSE", "README.md", "pyproject.toml", "requirements-postgresql.lock"),
-            *("requirements-build.lock", "app", "alembic", "static", "templates"),
+            *("requirements-cache.lock", "requirements-build.lock"),
+            *("app", "alembic", "static", "templates"),
             "docs/sbom.cdx.json",
         }
         assert all(Path(ROOT / name).exists() for name in taken)
