@@ -38,8 +38,8 @@ _ACCOUNTS = _select(
     col(User.updated_at),
 )
 _NAMES = [column.name for column in _ACCOUNTS.statement.selected_columns]
-# Bytes that an id takes in a set.
-_ROOM = 128
+# Bytes that an id takes in a set, and whatever else is there besides a page's text.
+_ROOM, _ROOM_OF_PAGE = 128, 1024
 
 
 async def write_page(
@@ -68,7 +68,8 @@ async def write_page(
     text = _write(rows, viewer, limit)
     ids = frozenset(row[1] for row in rows[:limit])
     key = own if viewer.public_id in ids else alike
-    resources.kept.keep(key, (ids, text), size=len(text) + _ROOM * len(ids), version=version)
+    size = len(text) + _ROOM * len(ids) + _ROOM_OF_PAGE
+    resources.kept.keep(key, (ids, text), size=size, version=version)
     return text
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 from fastapi import FastAPI
 
+from app.legacy.importer import values
 from app.models import Role
 from app.passwords import find_weakness
 from app.schemas import fold
@@ -92,6 +93,14 @@ def test_a_password_is_measured_first() -> None:
     begun = time.process_time()
     assert find_weakness(MARKS, min_length=12, personal=()) == "Use at most 1,024 bytes."
     assert time.process_time() - begun < MOST_SECONDS
+
+
+def test_an_import_cuts_a_name_first() -> None:
+    notes: list[str] = []
+    begun = time.process_time()
+    name = values.name(MARKS, "ada", notes.append)
+    assert time.process_time() - begun < MOST_SECONDS
+    assert (len(name), notes) == (100, ["the name was cut to 100 characters"])
 
 
 class TestFolding:

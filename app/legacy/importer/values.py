@@ -25,6 +25,7 @@ UNKNOWN = {"", "?", "unknown", "none", "null"}
 # What stands where a character was lost, and two that join letters in Persian and Indic scripts.
 _LOST, _JOINERS = "\ufffd", "\u200c\u200d"
 _MAX_JSON = 256 * 1024
+_MAX_WRITTEN = 1024
 _MAX_CLASSES, _MAX_CLASS = 50, 100
 _DATE_LENGTH, _MAX_DIGITS = 10, 10
 _EMAIL: TypeAdapter[str | None] = TypeAdapter(Email)
@@ -65,7 +66,8 @@ def uid(value: Any, note: Note) -> str | None:
 
 def name(value: Any, uid: str, note: Note) -> str:
     """Return a name for people to read: one line, visible, at most 100 characters."""
-    written = unicodedata.normalize("NFC", text(value))
+    # Not all of what is too long in any case: see `fold`.
+    written = unicodedata.normalize("NFC", text(value)[:_MAX_WRITTEN])
     visible = (char for char in written if unicodedata.category(char)[0] != "C" or char in _JOINERS)
     cleaned = " ".join("".join(visible).split())
     if not cleaned:
