@@ -9,24 +9,21 @@ before it touches the session holds no connection meanwhile.
 """
 
 import asyncio
-import logging
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.checkpoints import Checkpoints
 from app.config import Settings
 from app.engines import PRAGMAS, Occupancy, make_engine, make_pooled
 from app.exact import ExactReader, Version
 from app.lines import READ
-from app.locks import nobody_beside
 from app.plain_selects import PlainSelect, Row
 from app.postgres_only import wait_for_reader
 from app.seals import SealKeys, read_seal_keys
@@ -37,14 +34,11 @@ if TYPE_CHECKING:
     from app.reach import Reach
     from app.shared_reads import SharedReader
 
-log = logging.getLogger("portfolio.db")
-
 POOL_TIMEOUT = 10.0
 # Connections of SQLite. A place in the queue for the writer costs nothing.
 READERS, TURNS_KEPT = 4, 32
 # How many may read a list that takes longer than a moment, each as long as whoever asked takes.
 SNAPSHOTS = 4
-CHECKPOINT_EVERY = 5.0
 
 ReadRows = Callable[..., Awaitable[list[Row]]]
 
@@ -59,6 +53,7 @@ class Database:
         self._path = settings.sqlite_path
         self._exact = None if self._path is None else ExactReader(self._path)
         self._shared_writer: SharedWriter | None = None
+        self._checkpoints: Checkpoints | None = None
         self._shared: dict[str, SharedReader] = {}
         self._snapshots = asyncio.Semaphore(SNAPSHOTS)
         self._reach: Reach | None = None
@@ -68,6 +63,8 @@ class Database:
             self._reader = self._writer.execution_options(postgresql_readonly=True)
         else:
             writer = self._shared_writer = SharedWriter(self._path, PRAGMAS, patience=POOL_TIMEOUT)
+            if self._exact is not None:
+                self._checkpoints = Checkpoints(self._path, PRAGMAS, writer, self._exact)
             turns: dict[str, Any] = {"creator": lambda: Turn(writer), "max_overflow": -1}
             self._writer = make_engine(settings, pool_size=TURNS_KEPT, **turns, **pool)
             pragmas = (*PRAGMAS, "PRAGMA query_only=ON")
@@ -206,31 +203,14 @@ class Database:
         return None if self._exact is None else self._exact.version()
 
     async def checkpoint(self) -> None:
-        """Move SQLite's write-ahead log into the database file, while nobody can commit.
-
-        SQLite before 3.51.3 (and 3.50.7, 3.44.6) can lose a commit that meets the end of a
-        checkpoint on another connection. So connections never do it by themselves: this one runs
-        on the writer connection, and stands back while a command of ours holds the file lock that
-        its transactions take (see `locks.py`).
-        """
-        if self._path is None or self._shared_writer is None:
-            return
-        async with self._shared_writer.alone() as line:
-            with nobody_beside(self._path) as is_alone:
-                if is_alone:
-                    await line.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        """Move SQLite's write-ahead log into the database file; see checkpoints.py."""
+        if self._checkpoints is not None:
+            await self._checkpoints.run()
 
     async def checkpoint_forever(self) -> None:
-        """Checkpoint every few seconds if anything was written, until cancelled."""
-        seen = _log_state(self._path)
-        while True:
-            await asyncio.sleep(CHECKPOINT_EVERY)
-            if _log_state(self._path) != seen:
-                try:
-                    await self.checkpoint()
-                    seen = _log_state(self._path)
-                except (SQLAlchemyError, sqlite3.Error, OSError):
-                    log.warning("The checkpoint failed and is tried again", exc_info=True)
+        """Do so whenever there is something to move, until cancelled."""
+        if self._checkpoints is not None:
+            await self._checkpoints.forever()
 
     async def ping(self) -> None:
         """Ask the database for anything; raises DatabaseBusy if it does not answer."""
@@ -243,6 +223,8 @@ class Database:
     async def dispose(self) -> None:
         for closing in (*self._shared.values(), *([self._reach] if self._reach else ())):
             await closing.close()
+        if self._checkpoints is not None:
+            await self._checkpoints.close()
         await self._reader.dispose()
         await self._writer.dispose()
         if self._shared_writer is not None:
@@ -288,12 +270,3 @@ def violates(error: IntegrityError, table: str, column: str) -> bool:
     """Whether a write failed because of the unique constraint on one column."""
     message = str(error.orig)
     return f"{table}.{column}" in message or f"uq_{table}_{column}" in message
-
-
-def _log_state(path: Path | None) -> tuple[int, int]:
-    """Size and time of the write-ahead log: they change when something was committed."""
-    if path is not None:
-        with suppress(FileNotFoundError):
-            status = path.with_name(path.name + "-wal").stat()
-            return status.st_size, status.st_mtime_ns
-    return 0, 0

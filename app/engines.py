@@ -29,7 +29,7 @@ PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     # An acknowledged write survives a power cut.
     "PRAGMA synchronous=FULL",
-    # See Database.checkpoint: only the holder of the writer connection moves the log.
+    # See checkpoints.py, which moves the log.
     "PRAGMA wal_autocheckpoint=0",
 )
 # So much longer than PostgreSQL itself may take, until it is taken for dead.

@@ -8,10 +8,11 @@ a connection that cannot write.
 import mmap
 import os
 import sqlite3
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.errors import DatabaseBusy
 from app.trouble import LOCKED
@@ -21,8 +22,23 @@ PATIENCE_MS = 200
 # The header of the WAL index, which every commit changes: https://sqlite.org/walformat.html,
 # section 2.1. SQLite itself compares it to know whether what it has read before still holds.
 _HEADER_BYTES = 48
+# The same, a copy of it, and how much of the log was moved. Both counts are in the byte order of
+# this machine.
+_INDEX_BYTES = 100
+_IN_ALL, _MOVED = slice(16, 20), slice(96, 100)
 
 Version = bytes | int
+
+
+class LogState(NamedTuple):
+    """How many pages the write-ahead log has, and how many of them the database file has too."""
+
+    in_all: int
+    moved: int
+
+    @property
+    def left(self) -> int:
+        return self.in_all - self.moved
 
 
 class ExactReader:
@@ -55,6 +71,11 @@ class ExactReader:
         """See the database from the next read on as it is then, until this is closed."""
         self._execute("BEGIN", {})
 
+    def end(self) -> None:
+        """See it as it is again."""
+        if self._connection is not None and self._connection.in_transaction:
+            self._connection.execute("END")
+
     def _execute(self, statement: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
         if self._connection is None:
             self._connection = _open_read_only(self._path)
@@ -77,6 +98,15 @@ class ExactReader:
         self._map_index()
         return 0 if row is None else int(row[0])
 
+    def log_state(self) -> LogState:
+        """Return how long the write-ahead log is; while others write, as of about now."""
+        if self._index is None:
+            self.version()
+        if self._index is None:
+            return LogState(0, 0)
+        in_all, moved = (int.from_bytes(self._index[at], sys.byteorder) for at in (_IN_ALL, _MOVED))
+        return LogState(in_all, moved)
+
     def _map_index(self) -> None:
         """Map the head of the WAL index, where SQLite has one that can be mapped."""
         mode = self.read_row("PRAGMA journal_mode", {})
@@ -84,7 +114,7 @@ class ExactReader:
             index = self._path.with_name(f"{self._path.name}-shm")
             with suppress(OSError, ValueError):
                 self._index_file = os.open(index, os.O_RDONLY | os.O_CLOEXEC)
-                self._index = mmap.mmap(self._index_file, _HEADER_BYTES, prot=mmap.PROT_READ)
+                self._index = mmap.mmap(self._index_file, _INDEX_BYTES, prot=mmap.PROT_READ)
 
     def close(self) -> None:
         """Close everything; the process's other connections to the file have to be closed before.

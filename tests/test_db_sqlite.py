@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import delete
 
-from app import db, exact, lines
+from app import checkpoints, db, exact, lines
 from app.config import Settings
 from app.db import Database
 from app.errors import DatabaseBusy
@@ -239,7 +239,8 @@ class TestCheckpoint:
     async def test_runs_from_time_to_time_when_something_was_written(
         self, database: Database, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(db, "CHECKPOINT_EVERY", 0)
+        monkeypatch.setattr(checkpoints, "LOOK_EVERY", 0)
+        monkeypatch.setattr(checkpoints, "MOVE_EVERY", 0)
         forever = asyncio.create_task(database.checkpoint_forever())
         for written in (1, 2, 3):
             await add(database)
@@ -257,7 +258,8 @@ class TestCheckpoint:
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         """Somebody holds the writer longer than a checkpoint waits for it."""
-        monkeypatch.setattr(db, "CHECKPOINT_EVERY", 0)
+        monkeypatch.setattr(checkpoints, "LOOK_EVERY", 0)
+        monkeypatch.setattr(checkpoints, "MOVE_EVERY", 0)
         monkeypatch.setattr(db, "POOL_TIMEOUT", 0.01)
         database = Database(settings)
         await add(database)

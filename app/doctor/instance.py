@@ -75,7 +75,7 @@ def _versions() -> Iterator[Finding]:
         Verdict.FINE if safe else Verdict.NOTE,
         ""
         if safe
-        else "Has the WAL-reset bug; checkpoints run only under the writer's lock here, "
+        else "Has the WAL-reset bug; checkpoints keep the log from beginning anew here, "
         "which avoids it. Do not open the database with other programs while the server runs.",
     )
     listed = read_date()
