@@ -15,12 +15,14 @@ if __name__ == "__main__":
     runpy.run_module("app", run_name="__main__")
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
@@ -31,7 +33,7 @@ from app.conditional_get import ConditionalGet
 from app.config import Settings
 from app.cors import CORS, LostCookies, Preflights
 from app.error_handlers import respond
-from app.errors import AppError
+from app.errors import AppError, DatabaseBusy
 from app.locks import only_server
 from app.metrics import Metrics
 from app.middleware import (
@@ -41,7 +43,7 @@ from app.middleware import (
 from app.notices import Notices
 from app.origins import OriginPolicy
 from app.proxies import TrustedProxies
-from app.resources import open_resources
+from app.resources import Resources, open_resources
 from app.routers import (
     audit,
     auth,
@@ -55,7 +57,10 @@ from app.routers import (
     users,
 )
 from app.routing import RouteIndex
+from app.services.leftovers import remove_leftovers
 from app.templating import Templates
+
+log = logging.getLogger("portfolio.start")
 
 TAGS = [
     {"name": "auth", "description": "Log in, refresh, log out, sessions."},
@@ -89,6 +94,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     with only_server(settings):
         async with open_resources(settings, app.state.metrics) as resources:
             app.state.resources = resources
+            await _clean_up(resources)
             tasks = [
                 asyncio.create_task(resources.database.checkpoint_forever()),
                 asyncio.create_task(back_up_forever(resources)),
@@ -99,6 +105,14 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+
+
+async def _clean_up(resources: Resources) -> None:
+    try:
+        await remove_leftovers(resources)
+    except (DatabaseBusy, SQLAlchemyError, OSError):
+        # Nobody can reach them; the next start tries again.
+        log.warning("What a crash may have left was not looked for", exc_info=True)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

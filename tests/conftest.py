@@ -58,6 +58,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--races", type=int, default=3, help="Rounds of each race; make races has 100."
     )
+    parser.addoption(
+        "--crashes", type=int, default=30, help="Crashes of each kind; make chaos has 500."
+    )
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,12 +11,19 @@ from pathlib import Path
 
 log = logging.getLogger("portfolio.pictures")
 
+_WHOLE, _PARTIAL = ".webp", ".part"
+_ENDINGS = frozenset({_WHOLE, _PARTIAL})
 _NAME = re.compile(r"[A-Za-z0-9_-]{16,32}")
 
 
 def is_name(text: str) -> bool:
     """Whether this could be the name of a picture at all."""
     return _NAME.fullmatch(text) is not None
+
+
+def is_partial(file: Path) -> bool:
+    """Whether this file was not written to its end."""
+    return file.suffix == _PARTIAL
 
 
 class PictureFolder:
@@ -33,7 +40,7 @@ class PictureFolder:
         """
         if not is_name(name):
             raise ValueError("Not the name of a picture.")
-        return self._path / f"{name}.webp"
+        return self._path / f"{name}{_WHOLE}"
 
     async def write(self, name: str, webp: bytes) -> None:
         """Store a picture so that it is there after a power cut."""
@@ -47,6 +54,16 @@ class PictureFolder:
         """
         return await asyncio.to_thread(self.path_of(name).read_bytes)
 
+    def list_files(self, before: float) -> list[Path]:
+        """Return our files that were last changed before a moment, in seconds since 1970."""
+        if not self._path.is_dir():
+            return []
+        return sorted(
+            file
+            for file in self._path.iterdir()
+            if file.suffix in _ENDINGS and is_name(file.stem) and file.stat().st_mtime <= before
+        )
+
     def remove(self, name: str) -> None:
         """Take a picture away, at once; one that is not there is fine."""
         try:
@@ -58,7 +75,7 @@ class PictureFolder:
 
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    partial = path.with_suffix(".part")
+    partial = path.with_suffix(_PARTIAL)
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
