@@ -23,6 +23,7 @@ from app.errors import (
     SecondFactorRequired,
     TokenInvalid,
     Unauthenticated,
+    Unavailable,
 )
 from app.incoming import (
     get_actor,
@@ -130,10 +131,14 @@ async def _renew_cookie(request: Request, principal: Principal) -> None:
     if is_fresh or claims.exp > principal.session.ends_at - timedelta(seconds=1):
         return
     resources = get_resources(request)
-    async with resources.database.transaction() as session:
-        expires_at = await sessions.renew_session(
-            session, session_id=principal.session.id, settings=resources.settings, now=now
-        )
+    try:
+        async with resources.database.transaction() as session:
+            expires_at = await sessions.renew_session(
+                session, session_id=principal.session.id, settings=resources.settings, now=now
+            )
+    except Unavailable:
+        # A later request renews it: this one may only want to read.
+        return
     if expires_at is not None and expires_at > claims.exp:
         token = resources.codec.issue(
             Purpose.COOKIE,

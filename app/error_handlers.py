@@ -23,6 +23,7 @@ from app.errors import (
     FieldError,
     FieldsRefused,
     MethodNotAllowed,
+    NoRoomLeft,
     PageNeedsLogin,
     SecondFactorRequired,
 )
@@ -30,6 +31,7 @@ from app.incoming import wants_html
 from app.observability import conceal, request_id
 from app.rendering import page
 from app.strict_json import NOWHERE
+from app.trouble import has_no_room
 
 log = logging.getLogger("portfolio.error")
 
@@ -54,6 +56,10 @@ _BY_STATUS: dict[int, type[AppError]] = {
 async def respond(request: Request, error: Exception) -> Response:
     """Answer any exception, in the words of whatever speaks at this address."""
     refusal, headers = _refuse(request, error)
+    if isinstance(refusal, NoRoomLeft):
+        cause = refusal.__cause__ or error
+        log.error(refusal.title, extra={"cause": str(getattr(cause, "orig", cause))})
+        request.app.state.metrics.count_no_room()
     for speak in request.app.state.dialects:
         answer: Response | None = speak(request, refusal, headers)
         if answer is not None:
@@ -79,6 +85,9 @@ def _refuse(request: Request, error: Exception) -> tuple[AppError, dict[str, str
     headers: dict[str, str] = {}
     if isinstance(error, AppError):
         refusal = error
+    elif has_no_room(error):
+        # A file, such as that of a large form on its way in. Databases say it themselves.
+        refusal = errors.NoRoomLeft()
     elif isinstance(error, RequestValidationError):
         refusal = _from_validation(error.errors(), request)
     elif isinstance(error, HTTPException):

@@ -45,6 +45,8 @@ class Line:
         self._long: set[str] = set()
         self._thread: ThreadPoolExecutor
         self.raw: sqlite3.Connection
+        # What a statement of the transaction failed with.
+        self.failure: sqlite3.Error | None = None
 
     async def open(self) -> None:
         """Open the file; makes it where it is missing."""
@@ -86,18 +88,23 @@ class Line:
 
     async def begin(self, sql: str) -> None:
         """Begin a transaction, in the thread if another program is in the way."""
+        self.failure = None
         if unless_in_the_way(lambda: self.raw.execute(sql).fetchall()) is None:
             await self.execute(sql)
 
     def run(self, sql: str, work: Callable[[], list[Any]]) -> list[Any]:
         """Do what one statement needs: here if it is short, else in the thread (in a greenlet)."""
+        try:
+            rows = self._run_here(sql, work)
+            return await_(self.beside(work)) if rows is None else rows
+        except sqlite3.Error as error:
+            self.failure = error
+            raise
+
+    def _run_here(self, sql: str, work: Callable[[], list[Any]]) -> list[Any] | None:
         if sql.startswith("SELECT"):
-            rows = None if sql in self._long else self._briefly(sql, work)
-        elif _SHORT.match(sql):
-            rows = unless_in_the_way(work)
-        else:
-            rows = None
-        return await_(self.beside(work)) if rows is None else rows
+            return None if sql in self._long else self._briefly(sql, work)
+        return unless_in_the_way(work) if _SHORT.match(sql) else None
 
     def _briefly(self, sql: str, work: Callable[[], list[Any]]) -> list[Any] | None:
         end = perf_counter() + MOST_SECONDS

@@ -7,6 +7,7 @@ anything that a visitor chose: routes are those of the program, what is none of 
 The format is the text format 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/.
 """
 
+import time
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -73,6 +74,9 @@ class Metrics:
         self._answers: dict[tuple[str, str, int], list[float]] = {}
         self._logins: dict[str, float] = dict.fromkeys(LOGIN_RESULTS, 0)
         self._throttled: dict[str, float] = {}
+        # Requests that found no room to store something, and when the last of them did.
+        self._no_room = 0
+        self.no_room_at = float("-inf")
         # How many logins live is asked of the database now and then; see services/metrics.py.
         self.sessions: int | None = None
         self.sessions_asked_at = float("-inf")
@@ -111,6 +115,11 @@ class Metrics:
         """Count an attempt that was one too many; `attempt` is the name of a limit."""
         self._throttled[attempt] = self._throttled.get(attempt, 0) + 1
 
+    def count_no_room(self) -> None:
+        """Count a request that was refused because the disk is full."""
+        self._no_room += 1
+        self.no_room_at = time.monotonic()
+
     def families(self) -> Iterator[Family]:
         """Yield what was counted."""
         yield Family(
@@ -140,6 +149,12 @@ class Metrics:
             "Attempts that were refused because there were too many, by what was tried.",
             label="attempt",
             values=self._throttled,
+        )
+        yield Family(
+            "portfolio_no_room_total",
+            "counter",
+            "Requests that were refused because the disk is full.",
+            (Sample(self._no_room),),
         )
 
     def _durations(self) -> Iterator[Sample]:

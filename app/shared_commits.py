@@ -63,7 +63,7 @@ class SharedWriter:
         """Have one's work kept, and wait until it is. The turn is over in any case."""
         try:
             if not self.line.raw.in_transaction:
-                raise sqlite3.OperationalError(_GONE)
+                raise self._why_gone()
             if is_within:
                 self.line.raw.execute("RELEASE turn")
         except sqlite3.Error:
@@ -79,13 +79,17 @@ class SharedWriter:
         raw = self.line.raw
         if not raw.in_transaction:
             # A full disk undoes everything at once, whoever did it.
-            self._tell(sqlite3.OperationalError(_GONE))
+            self._tell(self._why_gone())
         elif is_within:
             raw.execute("ROLLBACK TO turn")
             raw.execute("RELEASE turn")
         else:
             raw.rollback()
         self._leave()
+
+    def _why_gone(self) -> sqlite3.Error:
+        """Return what undid the transaction: the statement that failed last, whoever's it was."""
+        return self.line.failure or sqlite3.OperationalError(_GONE)
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[Line]:

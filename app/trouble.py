@@ -1,6 +1,11 @@
-"""What goes wrong with a database and passes by itself: nobody's mistake, and worth another try."""
+"""What goes wrong with a database and passes: nobody's mistake, and worth another try.
 
+Most of it passes by itself; a full disk once somebody has made room on it.
+"""
+
+import errno
 import socket
+import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +14,7 @@ from types import ModuleType
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from app.errors import DatabaseBusy, OutcomeUnknown
+from app.errors import DatabaseBusy, NoRoomLeft, OutcomeUnknown
 
 # SQLite's words.
 LOCKED = "database is locked"
@@ -36,6 +41,13 @@ _OF_CONNECTIONS = "08"
 # After these a transaction is certainly undone: it was rolled back, or never got to its commit.
 _UNDONE = frozenset({"40001", "40P01", "55P03", "57014", "53200"})
 _NO_CONNECTION = (PoolTimeoutError, ConnectionError, TimeoutError, socket.gaierror)
+# No room for a file, of one's quota, or up to the largest size that a file may have. SQLite tells
+# only the first of them apart, and has no room for the index of its log either.
+_FULL_FILES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FULL_SQLITE = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
+)
+_FULL_POSTGRESQL = "53100"
 
 
 @contextmanager
@@ -44,15 +56,28 @@ def passing_trouble_as_busy(*, leaves_doubt: bool = False) -> Iterator[None]:
 
     With `leaves_doubt` into OutcomeUnknown, unless it is certain that nothing was kept: for a
     commit, whose answer may be lost on the way.
+    A full disk, of the database or for a file that is written beside it, becomes NoRoomLeft.
     """
     try:
         yield
     except Exception as error:
+        if has_no_room(error):
+            raise NoRoomLeft from error
         if not is_passing(error):
             raise
         if leaves_doubt and _state(error) not in _UNDONE:
             raise OutcomeUnknown from error
         raise DatabaseBusy from error
+
+
+def has_no_room(error: BaseException) -> bool:
+    """Whether something could not be written for want of room."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", None) in _FULL_SQLITE
+    if isinstance(cause, OSError):
+        return cause.errno in _FULL_FILES
+    return getattr(cause, "sqlstate", None) == _FULL_POSTGRESQL
 
 
 def is_passing(error: BaseException) -> bool:

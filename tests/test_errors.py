@@ -30,8 +30,8 @@ class TestEveryKind:
         assert challenge.startswith('Bearer realm="portfolio"') == (kind.status == 401)
 
     @pytest.mark.parametrize("kind", PLAIN)
-    def test_503_says_when_to_come_back(self, kind: type[AppError]) -> None:
-        assert kind().headers.get("Retry-After") == ("2" if kind.status == 503 else None)
+    def test_what_passes_says_when_to_come_back(self, kind: type[AppError]) -> None:
+        assert kind().headers.get("Retry-After") == {503: "2", 507: "60"}.get(kind.status)
 
 
 class TestChallenge:

@@ -17,7 +17,7 @@ from sqlmodel import func, select
 from app import db, shared_commits
 from app.config import Settings
 from app.db import Database
-from app.errors import DatabaseBusy
+from app.errors import DatabaseBusy, NoRoomLeft
 from app.models import AuditEvent
 from app.shared_commits import SharedWriter
 from tests.conftest import make_settings
@@ -203,7 +203,7 @@ class TestFailing:
         found = await together(writer, *(add(database, name) for name in names))
         failed = [outcome for outcome in found if outcome is not None]
         assert failed
-        assert all(isinstance(outcome, OperationalError) for outcome in failed)
+        assert all(isinstance(outcome, NoRoomLeft) for outcome in failed)
         kept = [name for name, outcome in zip(names, found, strict=True) if outcome is None]
         assert read()[1:] == kept
         writer.line.raw.execute("PRAGMA max_page_count=1000000")

@@ -58,6 +58,7 @@ a slug for programs, a title, and advice on what to do next. Services raise them
         ├── PicturesBusy          too many pictures wait to be decoded
         ├── DatabaseBusy          no connection in time, or the database cannot be reached
         │   └── OutcomeUnknown    it was lost during a commit, of which nobody knows the end
+        ├── NoRoomLeft 507        the disk is full, or what may be used of it
         └── NotReady              something has to be mended first; the reasons say what
 """
 
@@ -111,6 +112,7 @@ from app.errors.general import (
     HeadTooLarge,
     MalformedBody,
     MethodNotAllowed,
+    NoRoomLeft,
     NotFound,
     NotReady,
     OutcomeUnknown,
@@ -149,6 +151,7 @@ __all__ = [
     "LoginTimedOut",
     "MalformedBody",
     "MethodNotAllowed",
+    "NoRoomLeft",
     "NotFound",
     "NotReady",
     "NotYours",

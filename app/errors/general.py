@@ -186,6 +186,17 @@ class OutcomeUnknown(DatabaseBusy):
     advice = "Look whether it is there before you send it again."
 
 
+class NoRoomLeft(Unavailable):
+    status = 507
+    slug = "no-room-left"
+    title = "Nothing can be stored: the disk is full"
+    advice = (
+        "Nothing was changed, and what is there can be read. Whoever runs the site has to make "
+        "room on its disk; then try again."
+    )
+    headers: Mapping[str, str] = {"Retry-After": "60"}
+
+
 class NotReady(Unavailable):
     slug = "not-ready"
     title = "This server cannot do its work"

@@ -7,6 +7,7 @@ about what can be mended while the server runs; what can only be wrong at a star
 import asyncio
 import os
 import shutil
+import time
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -23,6 +24,9 @@ from app.standing import find_revision, list_revisions
 PATIENCE_SECONDS = 2.0
 # Below this SQLite and the pictures soon find no room.
 LEAST_FREE_BYTES = 16 * 1024 * 1024
+# For so long after a request found no room, nobody takes the disk for free: a quota, or the disk
+# of a database elsewhere, shows itself in nothing else.
+NO_ROOM_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,11 @@ NOT_WRITABLE = Hindrance(
     "instance-not-writable",
     "The instance folder cannot be written to. Give the server's user the right to.",
 )
-DISK_FULL = Hindrance("disk-full", "The disk of the instance folder is full. Make room on it.")
+DISK_FULL = Hindrance(
+    "disk-full",
+    "The disk of the instance folder or of the database is full: what is there can be read, "
+    "nothing can be stored. Make room on it.",
+)
 HINDRANCES = (NO_DATABASE, MIGRATIONS_PENDING, NOT_WRITABLE, DISK_FULL)
 
 
@@ -55,6 +63,9 @@ async def find_hindrances(resources: Resources) -> list[Hindrance]:
         await _look_at_database(resources),
         await asyncio.to_thread(_look_at_disk, resources.settings),
     ]
+    found_no_room = time.monotonic() - resources.metrics.no_room_at < NO_ROOM_SECONDS
+    if found_no_room and DISK_FULL not in found:
+        found.append(DISK_FULL)
     return [hindrance for hindrance in found if hindrance is not None]
 
 

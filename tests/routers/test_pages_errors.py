@@ -12,7 +12,7 @@ from tests.people import People
 from tests.wire import COOKIE, visitor
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-STATUSES = {400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 431, 500, 503}
+STATUSES = {400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 431, 500, 503, 507}
 
 
 @pytest.fixture
