@@ -12,17 +12,23 @@ from app.schemas import MAX_JSON_DEPTH
 
 # Not `&`: without the others it begins no markup, and names with one are looked up as they are.
 _REFERENCES = {"<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"}
-_TABLE = str.maketrans(_REFERENCES)
 
 
 def shown(value: Any) -> Any:
     """Return text, or JSON with every text in it, as an old page may show it."""
-    return _each_text(value, lambda text: text.translate(_TABLE), MAX_JSON_DEPTH)
+    return _each_text(value, _refer, MAX_JSON_DEPTH)
 
 
 def meant(value: Any) -> Any:
     """Return text, or JSON with every text in it, as it was before `shown`."""
     return _each_text(value, _undo, MAX_JSON_DEPTH)
+
+
+def _refer(text: str) -> str:
+    # One after the other: `str.translate` takes up to twenty times as long.
+    for character, reference in _REFERENCES.items():
+        text = text.replace(character, reference)
+    return text
 
 
 def _undo(text: str) -> str:
