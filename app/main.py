@@ -18,6 +18,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -59,6 +60,9 @@ from app.routers import (
 from app.routing import RouteIndex
 from app.services.leftovers import remove_leftovers
 from app.templating import Templates
+
+if TYPE_CHECKING:
+    from app.tracing import Tracing
 
 log = logging.getLogger("portfolio.start")
 
@@ -105,6 +109,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+    if app.state.tracing is not None:
+        await asyncio.to_thread(app.state.tracing.close)
 
 
 async def _clean_up(resources: Resources) -> None:
@@ -119,6 +125,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the application for some settings; without any, for those of the environment."""
     settings = settings or Settings()
     policy, notices, counts = OriginPolicy(settings), Notices(settings), Metrics()
+    tracing = _make_tracing(settings)
     app = FastAPI(
         routes=ROUTES,
         title=settings.site_name,
@@ -133,8 +140,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         # A redirect to the other spelling would be built from the Host header: anyone can forge it.
         redirect_slashes=False,
         lifespan=lifespan,
-        # Nothing leaves the process unless configured.
-        telemetry={"tracing": False, "metrics": False, "logs": False},
+        # Nothing leaves the process unless configured; logs and metrics are our own.
+        telemetry={
+            "tracing": tracing is not None,
+            "tracer_provider": tracing.provider if tracing is not None else None,
+            "exclude": tracing.leaves_out if tracing is not None else None,
+            "metrics": False,
+            "logs": False,
+            "auto_configure": False,
+        },
         exception_handlers=dict.fromkeys(
             (AppError, HTTPException, RequestValidationError), respond
         ),
@@ -152,6 +166,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.notices = notices
     app.state.metrics = counts
+    app.state.tracing = tracing
     # What answers errors in another shape at some addresses; see error_handlers.respond.
     app.state.dialects = []
     # Outside production a changed file shows at the next request, without a restart.
@@ -166,6 +181,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.router.middleware_stack = RouteIndex(app.routes, app.router.app)
     openapi.mend(app)
     return app
+
+
+def _make_tracing(settings: Settings) -> "Tracing | None":
+    if settings.tracing_endpoint is None:
+        return None
+    # A dozen packages, which a server without tracing does not have.
+    from app.tracing import Tracing  # noqa: PLC0415
+
+    return Tracing(settings)
 
 
 def read_body_limits(app: FastAPI) -> dict[tuple[str, str], int]:

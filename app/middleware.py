@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import quote
 
+from opentelemetry.trace import get_current_span
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
@@ -27,7 +28,7 @@ from app.errors import BadRequest, BodyTooLarge, CrossOriginRefused, UnknownHost
 from app.incoming import get_visit, heads_of, sends_form
 from app.metrics import UNMATCHED, Metrics
 from app.notices import Notices
-from app.observability import AnswerRecord, conceal, request_id
+from app.observability import AnswerRecord, conceal, is_traced, request_id
 from app.origins import OriginPolicy
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -169,7 +170,11 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
 def _choose_id(scope: Scope) -> str:
     offered = heads_of(scope).get(b"x-request-id", b"")
     is_fit = offered and _REQUEST_ID.fullmatch(offered)
-    return offered.decode() if is_fit else next(_ids)
+    chosen = offered.decode() if is_fit else next(_ids)
+    if is_traced(scope):
+        # So that a line of the log leads to its trace.
+        get_current_span().set_attribute("portfolio.request_id", chosen)
+    return chosen
 
 
 def _finish_headers(start: Message, state: Mapping[str, Any], defaults: RawHeaders) -> None:

@@ -10,6 +10,7 @@ import logging
 import re
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -36,6 +37,11 @@ def escape(text: str) -> str:
 def conceal(path: str) -> str:
     """Return a path without what may be a token: whoever puts one there has it logged otherwise."""
     return _TOKEN.sub("…", path)
+
+
+def is_traced(scope: Mapping[str, object]) -> bool:
+    """Whether FastAPI makes spans of a request. It makes none of what it does not call itself."""
+    return scope.get("fastapi.telemetry") is not None
 
 
 # What records find out for themselves (thread, process, where in the code) says nothing here.

@@ -27,6 +27,7 @@ from fastapi.security.base import SecurityBase
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.observability import is_traced
 from app.openapi import operation_id
 from app.strict_json import loads
 
@@ -136,15 +137,18 @@ class Route(APIRoute):
         super().__init__(*arguments, **named)
         call = Call.plan(self.dependant)
         if call is not None and self._is_usual():
-            self.app = self._answer_with(call)
+            self.app = self._answer_with(call, in_full=self.app)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         # Its document is made from all that stands there.
-        described, self.dependant = self.dependant, shorten(self.dependant)
-        handle = super().get_route_handler()
+        described = self.dependant
+        in_full = super().get_route_handler()
+        self.dependant = shorten(described)
+        in_short = super().get_route_handler()
         self.dependant = described
 
         async def handle_strictly(request: Request) -> Response:
+            handle = in_full if is_traced(request.scope) else in_short
             return await handle(StrictRequest(request.scope, request.receive))
 
         return handle_strictly
@@ -154,7 +158,7 @@ class Route(APIRoute):
         is_json = isinstance(self.response_class, DefaultPlaceholder) and self.status_code is None
         return self.methods == {"GET"} and is_json and self.max_body_size is None
 
-    def _answer_with(self, call: Call) -> ASGIApp:
+    def _answer_with(self, call: Call, *, in_full: ASGIApp) -> ASGIApp:
         write = partial(
             serialize_response,
             field=self.response_field,
@@ -168,6 +172,9 @@ class Route(APIRoute):
         )
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            if is_traced(scope):
+                await in_full(scope, receive, send)
+                return
             found = await call.make(Request(scope, receive, send), {})
             if not isinstance(found, Response):
                 text = await write(response_content=found)
@@ -220,7 +227,8 @@ class RouteIndex:
                         self._at_once.setdefault((method, path), (route, found))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = self.find(scope) if scope["type"] == "http" else None
+        is_ours = scope["type"] == "http" and not is_traced(scope)
+        route = self.find(scope) if is_ours else None
         if route is None:
             await self._otherwise(scope, receive, send)
         elif isinstance(route, APIRoute):

@@ -2,6 +2,7 @@
 
 import re
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
@@ -33,12 +34,32 @@ class FeatureSettings(BaseModel):
         description="Who sends this as a Bearer token may read `/metrics`; others only from this "
         "machine itself. At least 32 characters, random.",
     )
+    tracing_endpoint: str | None = Field(
+        None,
+        description="Where traces go, by OTLP over HTTP: `http://localhost:4318/v1/traces`. "
+        "Without it nothing is traced. Needs the extra `tracing`.",
+    )
+    tracing_share: float = Field(
+        1.0, gt=0, le=1, description="The share of requests that are traced: 0.01 is one in 100."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="What is logged."
     )
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="`auto` writes JSON in production and lines for people elsewhere."
     )
+
+    @field_validator("tracing_endpoint")
+    @classmethod
+    def _usable_endpoint(cls, endpoint: str | None) -> str | None:
+        if endpoint is not None:
+            parts = urlsplit(endpoint)
+            if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+                raise ValueError(
+                    "TRACING_ENDPOINT must be an http or https address without a password, such as "
+                    "http://localhost:4318/v1/traces. OTEL_EXPORTER_OTLP_HEADERS carries a key."
+                )
+        return endpoint
 
     @field_validator("metrics_token")
     @classmethod

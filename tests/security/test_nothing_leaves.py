@@ -1,7 +1,7 @@
 """Nothing leaves the process unless configured: the guard of every test, and that it bites.
 
-That FastAPI's telemetry is off is in tests/test_main.py; that pages load nothing from elsewhere, in
-tests/browser/test_documents.py.
+That nothing is traced unasked is in tests/server/test_tracing.py; that pages load nothing from
+elsewhere, in tests/browser/test_documents.py.
 """
 
 import asyncio
