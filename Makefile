@@ -6,7 +6,7 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 # Where a gap in the tests would be a gap in the door.
 GUARDED = app/tokens.py,app/passwords*.py,app/principals.py,app/services/sessions*.py
 
-.PHONY: help run test unit fuzz mutants check races bench bench-quick fix wheel lock advisories image-test clean
+.PHONY: help run test unit fuzz mutants check races bench bench-quick soak fix wheel lock advisories image-test clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +58,10 @@ bench: ## Measure against bare routes and other frameworks, write docs/performan
 bench-quick: ## Measure what matters most; fail where it is a fifth below docs/performance.json
 	@sh scripts/setup dev
 	.venv/bin/python -m benchmarks --quick
+
+soak: ## Ask half of what a server can answer for ten minutes; fail where anything grows
+	@sh scripts/setup dev
+	.venv/bin/python -m benchmarks.soak
 
 fix: ## Format, and mend what the linter can mend
 	@sh scripts/setup dev

@@ -66,18 +66,24 @@ def log_in(login: instance.Login) -> bytes:
 
 def contestant(server: Server, logins: list[instance.Login], *, users: int) -> Contestant:
     """Return what can be asked of a server that runs, each answer seen once to be right."""
-    found = {**_reading(server.port, logins), **_writing(logins)}
+    found = questions(server.port, logins)
+    file = request("GET", f"/static/{environments.FILE_NAME}")
+    found["file"] = asks.exactly(server.port, [file], holds=environments.file_of_100_kb())
     if users <= MOST_LISTED:
         sent = request("GET", "/api/users", headers=bearer(logins[0]))
         found["list"] = asks.exactly(server.port, [sent], holds=people.uid(users).encode())
     return Contestant(server, found, logins)
 
 
+def questions(port: int, logins: list[instance.Login]) -> dict[str, Ask]:
+    """Return what can be asked of any server of ours, by name."""
+    return {**_reading(port, logins), **_writing(logins)}
+
+
 def _reading(port: int, logins: list[instance.Login]) -> dict[str, Ask]:
     some, admin = logins[1 : ASKING + 1], bearer(logins[0])
     home = asks.get(port, "/")
     unchanged = {"If-None-Match": home.headers.get("etag", "")}
-    file = f"/static/{environments.FILE_NAME}"
 
     def ask(path: str, headers: Mapping[str, str], *, holds: bytes = b"", status: int = 200) -> Ask:
         return asks.exactly(
@@ -94,7 +100,6 @@ def _reading(port: int, logins: list[instance.Login]) -> dict[str, Ask]:
         "page": ask("/api/v1/users?limit=100", admin, holds=people.uid(100).encode()),
         "home": ask("/", {}, holds=b"</html>"),
         "unchanged": ask("/", unchanged, status=304),
-        "file": ask(file, {}, holds=environments.file_of_100_kb()),
     }
 
 
