@@ -8,16 +8,16 @@ ARG BASE_IMAGE=docker.io/library/python:3.13-slim
 FROM ${BASE_IMAGE} AS build
 WORKDIR /build
 
-# Dependencies first: they change less often than the code. The driver of PostgreSQL and the client of
-# Valkey and Redis are among them, so that the settings alone decide. Behind a proxy or mirror hand over pip's
+# Dependencies first: they change less often than the code. The driver of PostgreSQL, the client of
+# Valkey and Redis and what sends traces are among them, so that the settings alone decide. Behind a proxy or mirror hand over pip's
 # own settings, which stay out of the image: docker build --secret id=pip,src=$HOME/.config/pip/pip.conf
 # (and --secret id=ca,src=bundle.pem where that file says `cert = /run/secrets/ca`).
-COPY requirements-postgresql.lock requirements-cache.lock requirements-build.lock ./
+COPY requirements-postgresql.lock requirements-cache.lock requirements-tracing.lock requirements-build.lock ./
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
     python3 -m venv tools \
     && tools/bin/pip install --no-cache-dir --require-hashes -r requirements-build.lock \
     && python3 -m venv --without-pip /opt/portfolio \
-    && tools/bin/pip --python /opt/portfolio/bin/python install --no-cache-dir --require-hashes -r requirements-postgresql.lock -r requirements-cache.lock
+    && tools/bin/pip --python /opt/portfolio/bin/python install --no-cache-dir --require-hashes -r requirements-postgresql.lock -r requirements-cache.lock -r requirements-tracing.lock
 
 COPY LICENSE README.md pyproject.toml ./
 COPY app app

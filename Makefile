@@ -3,6 +3,8 @@
 
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" $(LOCK_ARGS)
+# What some servers need besides.
+EXTRAS = postgresql cache tracing
 # Where a gap in the tests would be a gap in the door.
 GUARDED = app/tokens.py,app/passwords*.py,app/principals.py,app/services/sessions*.py
 
@@ -75,9 +77,10 @@ wheel: ## Build the wheel into dist/
 lock: ## Remake the lock files and what follows from them, with uv (LOCK_ARGS=--upgrade: newer versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: install it with 'python3 -m pip install uv' or 'brew install uv'." >&2; exit 1; }
 	$(LOCK) -c scripts/lock-constraints.txt pyproject.toml -o requirements.lock
-	$(LOCK) -c requirements.lock --extra postgresql pyproject.toml -o requirements-postgresql.lock
-	$(LOCK) -c requirements.lock --extra cache pyproject.toml -o requirements-cache.lock
-	$(LOCK) -c requirements-postgresql.lock -c requirements-cache.lock --extra postgresql --extra cache --group dev pyproject.toml -o requirements-dev.lock
+	for extra in $(EXTRAS); do \
+		$(LOCK) -c requirements.lock --extra $$extra pyproject.toml -o requirements-$$extra.lock || exit; \
+	done
+	$(LOCK) $(patsubst %,-c requirements-%.lock,$(EXTRAS)) --all-extras --group dev pyproject.toml -o requirements-dev.lock
 	$(LOCK) -c requirements-dev.lock --group build -o requirements-build.lock
 	$(LOCK) -c requirements-dev.lock --group mutants -o requirements-mutants.lock
 	for peer in flask fastapi_users django; do \
@@ -90,7 +93,7 @@ lock: ## Remake the lock files and what follows from them, with uv (LOCK_ARGS=--
 
 advisories: ## Ask PyPI which known holes the locked versions have (needs uv and the network)
 	@command -v uv >/dev/null || { echo "make advisories needs uv, as make lock does." >&2; exit 1; }
-	uv tool run pip-audit==2.10.1 --requirement requirements-postgresql.lock --requirement requirements-cache.lock --no-deps --disable-pip
+	uv tool run pip-audit==2.10.1 $(patsubst %,--requirement requirements-%.lock,$(EXTRAS)) --no-deps --disable-pip
 
 image-test: ## Build the container image and run it (Debian, as root: buildah, debootstrap)
 	@sh scripts/setup run

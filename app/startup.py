@@ -9,7 +9,6 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import nullcontext
-from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -18,9 +17,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from app.backups import is_unfinished
 from app.backups.refusals import CannotBackUp
 from app.breaches import check_list
-from app.cache import check_client
 from app.config import Settings
 from app.db import Database
+from app.extras import POSTGRESQL, find_lack
 from app.keys import KeyRing, new_key
 from app.locks import beside_a_server, is_served
 from app.models import LinkPurpose, utc_now
@@ -116,7 +115,7 @@ def check_instance_dir(path: Path) -> None:
 
 def check_features(settings: Settings) -> None:
     """Raise CannotStart if a list of passwords or a client is missing that is to be used."""
-    reason = check_list(settings.breached_passwords) or check_client(settings)
+    reason = check_list(settings.breached_passwords) or find_lack(settings)
     if reason is not None:
         raise CannotStart(reason)
 
@@ -232,7 +231,9 @@ def read_standing(settings: Settings) -> Standing:
     Raises:
         CannotStart: it cannot be reached, is no database, or is newer than this code.
     """
-    _check_driver(settings)
+    lack = POSTGRESQL.find_lack() if settings.sqlite_path is None else None
+    if lack is not None:
+        raise CannotStart(lack)
     try:
         return asyncio.run(find_standing(settings))
     except DatabaseTooNew as error:
@@ -243,14 +244,6 @@ def read_standing(settings: Settings) -> Standing:
     except (OSError, SQLAlchemyError, ValueError, TypeError) as error:
         # The last two come from an address that nobody can take apart.
         raise CannotStart(_explain(settings, error)) from error
-
-
-def _check_driver(settings: Settings) -> None:
-    if settings.sqlite_path is None and find_spec("asyncpg") is None:
-        raise CannotStart(
-            "DATABASE_URL leads to PostgreSQL, and its driver is not installed. "
-            "Run: pip install asyncpg (in a clone: make run)."
-        )
 
 
 def _explain(settings: Settings, error: Exception) -> str:

@@ -7,7 +7,7 @@ can leave: a query may hold a one-time secret, and a path what somebody took for
 OpenTelemetry's SDK is the extra `tracing`: no other module imports it.
 """
 
-import random
+import secrets
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -25,6 +25,8 @@ from app.observability import conceal
 # A collector that does not answer in so many seconds is given up on; so is what waited for it. The
 # queue holds four times what is sent at once, which bounds how long stopping takes.
 _SECONDS = 2.0
+# What shares are counted in.
+_WHOLE = 1_000_000
 
 
 class Concealing(SpanProcessor):
@@ -59,7 +61,7 @@ class Tracing:
     def leaves_out(self, scope: MutableMapping[str, Any]) -> bool:
         """Whether a request is not traced; FastAPI asks before it does anything else for it."""
         del scope
-        return random.random() >= self.share  # noqa: S311  (nothing depends on guessing it)
+        return secrets.randbelow(_WHOLE) >= self.share * _WHOLE
 
     def close(self) -> None:
         """Send what waits and stop; a few seconds at most. Blocks."""

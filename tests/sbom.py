@@ -20,7 +20,7 @@ from tests.documents import ROOT
 
 # What every server runs with, and that with what some need besides.
 LOCK = "requirements.lock"
-WITH_EXTRAS = ("requirements-postgresql.lock", "requirements-cache.lock")
+WITH_EXTRAS = tuple(f"requirements-{extra}.lock" for extra in ("postgresql", "cache", "tracing"))
 PAGE, SBOM = "docs/dependencies.md", "docs/sbom.cdx.json"
 _ENTRY = re.compile(
     r"^(?P<name>[a-z0-9-]+)==(?P<version>\S+)[^\n]*\n"

@@ -79,12 +79,13 @@ class TestServer:
         assert "cap_add" not in service
         assert service["security_opt"] == ["no-new-privileges:true"]
 
-    def test_can_use_either_database_and_a_cache(self) -> None:
-        """The image has the driver of PostgreSQL and the client, which are extras elsewhere."""
+    def test_has_what_is_an_extra_elsewhere(self) -> None:
+        """So the settings alone decide what is used."""
         assert re.findall(r" -r (\S+)", DOCKERFILE) == [
             "requirements-build.lock",
             "requirements-postgresql.lock",
             "requirements-cache.lock",
+            "requirements-tracing.lock",
         ]
 
     @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ class TestDefaults:
             "legacy_api": "on",
             "password_grant": True,
             "docs": True,
+            "tracing_share": 1.0,
             "log_level": "info",
             "log_format": "auto",
             "backup_every": 24,

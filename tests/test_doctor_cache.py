@@ -64,14 +64,14 @@ def test_that_refuses(own_server: CacheServer, tmp_path: Path) -> None:
 class TestWithoutTheClient:
     @pytest.fixture(autouse=True)
     def _gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("app.cache.find_spec", lambda _name: None)
+        monkeypatch.setattr("app.extras.find_spec", lambda _name: None)
 
     def test_is_said(self, tmp_path: Path) -> None:
         found = look(with_cache(tmp_path, "redis://127.0.0.1:1"))
         assert found.verdict is Verdict.BAD
-        assert "pip install redis" in found.advice
+        assert "fastapi-portfolio[cache]" in found.advice
 
     def test_nothing_starts(self, tmp_path: Path) -> None:
-        with pytest.raises(CannotStart, match="the client for it is not installed"):
+        with pytest.raises(CannotStart, match="The client of Valkey and Redis"):
             check_features(with_cache(tmp_path, "redis://127.0.0.1:1"))
         check_features(make_settings(tmp_path))

@@ -26,7 +26,19 @@ pytestmark = pytest.mark.process
 LOCK_LINE = re.compile(r" *#.*|[a-z0-9-]+==\S+( ; .+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?")
 BUNDLED = ("templates", "static", "alembic")
 # What each extra adds; async-timeout for the first Pythons 3.11 alone.
-EXTRAS = {"postgresql": {"asyncpg"}, "cache": {"redis", "async-timeout"}}
+_OPENTELEMETRY = (
+    *("sdk", "proto", "semantic-conventions", "exporter-http-transport"),
+    *("exporter-otlp-common", "exporter-otlp-proto-common", "exporter-otlp-proto-http"),
+)
+EXTRAS = {
+    "postgresql": {"asyncpg"},
+    "cache": {"redis", "async-timeout"},
+    "tracing": {
+        *("certifi", "charset-normalizer", "googleapis-common-protos"),
+        *("protobuf", "requests", "urllib3"),
+        *(f"opentelemetry-{part}" for part in _OPENTELEMETRY),
+    },
+}
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+?)(?: ; .+)? \\$", re.MULTILINE)
 
 
@@ -143,6 +155,7 @@ class TestLocks:
             ("requirements.lock", "project", "dependencies"),
             ("requirements-postgresql.lock", "project", "dependencies"),
             ("requirements-cache.lock", "project", "dependencies"),
+            ("requirements-tracing.lock", "project", "dependencies"),
             ("requirements-dev.lock", "project", "dependencies"),
             ("requirements-dev.lock", "dependency-groups", "dev"),
             ("requirements-build.lock", "dependency-groups", "build"),
@@ -177,7 +190,7 @@ class TestLocks:
 
     @pytest.mark.parametrize(
         "part",
-        ["requirements-postgresql.lock", "requirements-cache.lock", "requirements-build.lock"],
+        [*(f"requirements-{extra}.lock" for extra in EXTRAS), "requirements-build.lock"],
     )
     def test_agree(self, part: str) -> None:
         assert read_lock(part).items() <= read_lock("requirements-dev.lock").items()

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.process
 
 SERVING = ("requirements.lock", "requirements-build.lock")
 DRIVER, CLIENT = "requirements-postgresql.lock", "requirements-cache.lock"
-FILES = ("pyproject.toml", *SERVING, DRIVER, CLIENT, "requirements-dev.lock")
+SENDER = "requirements-tracing.lock"
+FILES = ("pyproject.toml", *SERVING, DRIVER, CLIENT, SENDER, "requirements-dev.lock")
 # Ways to make this Python one that will not do.
 LOOK = '[ "$1" != - ] || exec "$python" -c "import sys; {}; exec(sys.stdin.read())"'
 OLD = LOOK.format("sys.version_info = (3, 9, 18)")
@@ -206,6 +207,25 @@ class TestCache:
     def test_beside_the_driver(self, ready: Path) -> None:
         changes = {"CACHE_URL": "redis://h", "DATABASE_URL": "postgresql://u@h/d"}
         assert list_installed(ready, **changes) == [DRIVER, CLIENT]
+
+
+class TestTracing:
+    """So is what sends traces."""
+
+    @pytest.mark.parametrize("name", ["TRACING_ENDPOINT", "PORTFOLIO_TRACING_ENDPOINT"])
+    def test_by_the_environment(self, ready: Path, name: str) -> None:
+        changes = {name: "http://localhost:4318/v1/traces"}
+        assert list_installed(ready, **changes) == [SENDER]
+        assert list_installed(ready, **changes) == []
+
+    def test_by_the_file(self, ready: Path) -> None:
+        (ready / ".env").write_text("TRACING_ENDPOINT='https://collector/v1/traces'\n")
+        assert list_installed(ready) == [SENDER]
+
+    @pytest.mark.parametrize("line", ["TRACING_ENDPOINT=", "# TRACING_ENDPOINT=http://h/v1/traces"])
+    def test_not_otherwise(self, ready: Path, line: str) -> None:
+        (ready / ".env").write_text(f"{line}\n")
+        assert list_installed(ready, TRACING_ENDPOINT="") == []
 
 
 class TestHelp:

@@ -40,7 +40,7 @@ class FeatureSettings(BaseModel):
         "Without it nothing is traced. Needs the extra `tracing`.",
     )
     tracing_share: float = Field(
-        1.0, gt=0, le=1, description="The share of requests that are traced: 0.01 is one in 100."
+        1.0, ge=1e-6, le=1, description="The share of requests that are traced: 0.01 is one in 100."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="What is logged."

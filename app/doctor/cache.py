@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Iterator
 
-from app.cache import QUICK_SECONDS, check_client, name_trouble
+from app.cache import QUICK_SECONDS, name_trouble
 from app.config import Settings
 from app.doctor.findings import Finding, Verdict
+from app.extras import CACHE
 
 _HEADING = "Cache"
 # Its keys are nobody else's.
@@ -17,7 +18,7 @@ def examine_cache(settings: Settings) -> Iterator[Finding]:
     address = settings.cache_address
     if address is None:
         return
-    missing = check_client(settings)
+    missing = CACHE.find_lack()
     if missing is not None:
         yield Finding(_HEADING, str(address), "no client", Verdict.BAD, missing)
         return

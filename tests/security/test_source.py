@@ -208,7 +208,7 @@ class TestImage:
         taken = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
         assert taken == {
             *("LICENSE", "README.md", "pyproject.toml", "requirements-postgresql.lock"),
-            *("requirements-cache.lock", "requirements-build.lock"),
+            *("requirements-cache.lock", "requirements-tracing.lock", "requirements-build.lock"),
             *("app", "alembic", "static", "templates"),
             "docs/sbom.cdx.json",
         }

@@ -80,8 +80,10 @@ class TestRefusals:
         )
         assert done.returncode == 1
         told = done.stdout if command == ["doctor"] else done.stderr
-        assert "its driver is not installed" in " ".join(told.split())
-        assert "pip install asyncpg" in " ".join(told.split())
+        assert "driver of PostgreSQL, to which DATABASE_URL leads, is not installed" in " ".join(
+            told.split()
+        )
+        assert "pip install 'fastapi-portfolio[postgresql]'" in " ".join(told.split())
         assert len(done.stderr.strip().splitlines()) == (command != ["doctor"])
         assert not (tmp_path / "instance").exists()
 
