@@ -7,7 +7,6 @@ can leave: a query may hold a one-time secret, and a path what somebody took for
 OpenTelemetry's SDK is the extra `tracing`: no other module imports it.
 """
 
-import secrets
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -25,8 +24,6 @@ from app.observability import conceal
 # A collector that does not answer in so many seconds is given up on; so is what waited for it. The
 # queue holds four times what is sent at once, which bounds how long stopping takes.
 _SECONDS = 2.0
-# What shares are counted in.
-_WHOLE = 1_000_000
 
 
 class Concealing(SpanProcessor):
@@ -47,6 +44,8 @@ class Tracing:
 
     def __init__(self, settings: Settings) -> None:
         self.share = settings.tracing_share
+        # What has gathered towards the next request that is traced: it is due at one.
+        self._due = 0.0
         self.provider = TracerProvider(
             # Of what is not left out. Whoever sends a request may name the trace it belongs to, and
             # not whether we record it.
@@ -61,7 +60,11 @@ class Tracing:
     def leaves_out(self, scope: MutableMapping[str, Any]) -> bool:
         """Whether a request is not traced; FastAPI asks before it does anything else for it."""
         del scope
-        return secrets.randbelow(_WHOLE) >= self.share * _WHOLE
+        self._due += self.share
+        if self._due < 1:
+            return True
+        self._due -= 1
+        return False
 
     def close(self) -> None:
         """Send what waits and stop; a few seconds at most. Blocks."""
