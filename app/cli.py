@@ -19,7 +19,6 @@ from app.audit_commands import audit_commands
 from app.backup_commands import backup, restore
 from app.config import Settings
 from app.console import Group, one_sentence, run
-from app.db import at_the_end
 from app.garbage import kept_for_good
 from app.keys import KeyRing, new_key
 from app.legacy.importer.command import import_flask
@@ -28,6 +27,7 @@ from app.principals import OPERATOR
 from app.resources import Resources
 from app.schemas import UserAdminUpdate, UserCreate
 from app.services import accounts, audit, credentials, second_factors
+from app.transactions import at_the_end
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -10,7 +10,7 @@ before it touches the session holds no connection meanwhile.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +24,11 @@ from app.config import Settings
 from app.engines import PRAGMAS, Occupancy, make_engine, make_pooled
 from app.exact import ExactReader, Version
 from app.lines import READ
-from app.plain_selects import PlainSelect, Row
+from app.plain_statements import PlainStatement, Row
 from app.postgres_only import wait_for_reader
 from app.seals import SealKeys, read_seal_keys
-from app.shared_commits import SharedWriter, Turn
+from app.shared_commits import SharedWriter, Turn, TurnConnection
+from app.transactions import transacting
 from app.trouble import passing_trouble_as_busy
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ SNAPSHOTS = 4
 
 ReadRows = Callable[..., Awaitable[list[Row]]]
 
-_DATABASE, _LAST, _KEPT, _UNDONE = "database", "at the end", "when kept", "when undone"
+_DATABASE = "database"
 
 
 class Database:
@@ -65,15 +66,14 @@ class Database:
             writer = self._shared_writer = SharedWriter(self._path, PRAGMAS, patience=POOL_TIMEOUT)
             if self._exact is not None:
                 self._checkpoints = Checkpoints(self._path, PRAGMAS, writer, self._exact)
-            turns: dict[str, Any] = {"creator": lambda: Turn(writer), "max_overflow": -1}
+            turns: dict[str, Any] = {"creator": lambda: TurnConnection(writer), "max_overflow": -1}
             self._writer = make_engine(settings, pool_size=TURNS_KEPT, **turns, **pool)
             pragmas = (*PRAGMAS, "PRAGMA query_only=ON")
             self._reader = make_engine(
                 settings, begin=READ, pragmas=pragmas, pool_size=READERS, max_overflow=0, **pool
             )
 
-    @asynccontextmanager
-    async def transaction(self, *, read_only: bool = False) -> AsyncIterator[AsyncSession]:
+    def transaction(self, *, read_only: bool = False) -> AbstractAsyncContextManager[AsyncSession]:
         """Yield a session; keep its work when the block returns, undo it when the block raises.
 
         Raises:
@@ -83,19 +83,10 @@ class Database:
         if self._reach is not None:
             self._reach.check()
         engine = self._reader if read_only else self._writer
-        with passing_trouble_as_busy():
-            async with AsyncSession(engine, expire_on_commit=False) as session:
-                session.info[_DATABASE] = self
-                try:
-                    yield session
-                    for act in session.info.pop(_LAST, []):
-                        await act()
-                except BaseException:
-                    _do(session, _UNDONE)
-                    raise
-                with passing_trouble_as_busy(leaves_doubt=self._path is None and not read_only):
-                    await session.commit()
-                _do(session, _KEPT)
+        writer = None if read_only else self._shared_writer
+        turn = None if writer is None else Turn(writer)
+        leaves_doubt = self._path is None and not read_only
+        return transacting(engine, turn, leaves_doubt=leaves_doubt, **{_DATABASE: self})
 
     @cached_property
     def seal_keys(self) -> SealKeys:
@@ -117,7 +108,7 @@ class Database:
                 found = (await connection.execute(text(statement), values)).first()
                 return None if found is None else tuple(found)
 
-    async def read_rows(self, select: PlainSelect, **values: Any) -> list[Row]:
+    async def read_rows(self, select: PlainStatement, **values: Any) -> list[Row]:
         """Return the rows of a SELECT that has a LIMIT of some hundreds.
 
         On SQLite this runs on the loop's own thread; see exact.py.
@@ -157,14 +148,14 @@ class Database:
                 await connection.execution_options(isolation_level="REPEATABLE READ")
                 await wait_for_reader(connection)
 
-                async def read_rows(select: PlainSelect, **values: Any) -> list[Row]:
+                async def read_rows(select: PlainStatement, **values: Any) -> list[Row]:
                     return list(await connection.execute(select.statement, values))
 
                 yield read_rows
             return
         reader = ExactReader(self._path)
 
-        async def read_exactly(select: PlainSelect, **values: Any) -> list[Row]:
+        async def read_exactly(select: PlainStatement, **values: Any) -> list[Row]:
             return select.read(reader.read_rows(select.text, select.fill(values)))
 
         try:
@@ -237,33 +228,6 @@ def seal_keys_of(session: AsyncSession) -> SealKeys:
     """Return the keys of the audit trail in the database that a transaction belongs to."""
     database: Database = session.info[_DATABASE]
     return database.seal_keys
-
-
-def at_the_end(session: AsyncSession, act: Callable[[], Awaitable[None]]) -> None:
-    """Do something in the transaction as the last thing before it is committed.
-
-    What many transactions want to lock is locked there: for as short as can be, and after
-    everything else, so that nobody who holds it waits for another lock.
-    """
-    session.info.setdefault(_LAST, []).append(act)
-
-
-def when_kept(session: AsyncSession, act: Callable[[], None]) -> None:
-    """Do something short outside the database once the transaction is committed, and only then."""
-    session.info.setdefault(_KEPT, []).append(act)
-
-
-def when_undone(session: AsyncSession, act: Callable[[], None]) -> None:
-    """Do something short outside the database if the transaction's block raises.
-
-    Not if the commit itself fails: on a broken connection nobody knows whether it took place.
-    """
-    session.info.setdefault(_UNDONE, []).append(act)
-
-
-def _do(session: AsyncSession, kind: str) -> None:
-    for act in session.info.pop(kind, []):
-        act()
 
 
 def violates(error: IntegrityError, table: str, column: str) -> bool:

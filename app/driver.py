@@ -5,7 +5,7 @@ Why this is no library: see docs/decisions/0021-statements-on-the-loop.md.
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -25,16 +25,6 @@ registry.register(DIALECT.replace("+", "."), __name__, "Dialect")
 
 # Rows that are fetched where the statement ran. The rest of many comes from the thread.
 ROWS_AT_ONCE = 200
-
-
-class _Nothing:
-    """What is awaited without waiting."""
-
-    def __await__(self) -> Generator[Any, None, None]:
-        yield from ()
-
-
-_NOTHING = _Nothing()
 
 
 class Cursor:
@@ -61,9 +51,7 @@ class Cursor:
         return self._raw.lastrowid
 
     def execute(self, sql: str, parameters: Any = ()) -> Self:
-        # SQLAlchemy wants to see that a driver waits for something.
-        await_(_NOTHING)
-        rows = self._line.run(sql, partial(self._execute, sql, parameters))
+        rows = await_(self._line.run(sql, partial(self._execute, sql, parameters)))
         self._rows = deque(rows)
         if len(rows) == ROWS_AT_ONCE:
             self._rows += await_(self._line.beside(self._raw.fetchall))

@@ -2,12 +2,16 @@
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 _ORIGIN = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
 _USUAL_PORTS = {"http": ":80", "https": ":443"}
 _MAX_PORT = 65535
 _IPV6_NETWORK = 64
+# Taking an address apart takes longer than most else that is read of a request.
+_LONGEST_ADDRESS = len("0000:0000:0000:0000:0000:ffff:255.255.255.255")
+_ADDRESSES_KNOWN = 1024
 # In place of addresses: all there are.
 ANYBODY = "*"
 
@@ -48,8 +52,14 @@ def read_address(text: str) -> str | None:
 
     An IPv4 address in IPv6 clothes is the IPv4 address; the name of an interface is dropped.
     """
+    text = text.partition("%")[0]
+    return _read_address(text) if len(text) <= _LONGEST_ADDRESS else None
+
+
+@lru_cache(_ADDRESSES_KNOWN)
+def _read_address(text: str) -> str | None:
     try:
-        address = ipaddress.ip_address(text.partition("%")[0])
+        address = ipaddress.ip_address(text)
     except ValueError:
         return None
     mapped = getattr(address, "ipv4_mapped", None)

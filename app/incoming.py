@@ -6,8 +6,8 @@ middleware, dependencies and error handlers cannot come to different conclusions
 
 import re
 from collections.abc import Mapping, MutableMapping
-from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -133,17 +133,19 @@ def _is_authority(text: str) -> bool:
 def get_actor(request: HTTPConnection, principal: Principal | None = None) -> Actor:
     """Return on whose behalf this request acts; without a principal, an anonymous visitor."""
     user_agent = request.headers.get("user-agent", "")
-    visitor = Actor(
-        client_address=_read_peer(request),
+    if not user_agent.isprintable():
         # Control characters would forge lines where it is shown; PostgreSQL refuses NUL.
-        user_agent="".join(filter(str.isprintable, user_agent))[:_MAX_USER_AGENT],
+        user_agent = "".join(filter(str.isprintable, user_agent))
+    asking = partial(
+        Actor,
+        client_address=_read_peer(request),
+        user_agent=user_agent[:_MAX_USER_AGENT],
         request_id=request_id.get(),
         marks=read_marks(request),
     )
     if principal is None:
-        return visitor
-    return replace(
-        visitor,
+        return asking()
+    return asking(
         user_id=principal.user_id,
         public_id=principal.public_id,
         role=principal.role,

@@ -12,11 +12,10 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
-
-from sqlalchemy.util.concurrency import await_
 
 # How long the loop may stand still for a SELECT, and after how many of SQLite's steps it is asked.
 MOST_SECONDS = 0.002
@@ -30,7 +29,7 @@ _SHORT = re.compile(
 )
 _AGAIN = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT})
 _PRIMARY = 0xFF
-# Texts of SELECTs that took too long here before.
+# Texts of SELECTs that took too long here before; texts that are known to be short or not.
 _MOST_TEXTS = 200
 
 T = TypeVar("T")
@@ -92,11 +91,11 @@ class Line:
         if unless_in_the_way(lambda: self.raw.execute(sql).fetchall()) is None:
             await self.execute(sql)
 
-    def run(self, sql: str, work: Callable[[], list[Any]]) -> list[Any]:
-        """Do what one statement needs: here if it is short, else in the thread (in a greenlet)."""
+    async def run(self, sql: str, work: Callable[[], list[Any]]) -> list[Any]:
+        """Do what one statement needs: here if it is short, else in the thread."""
         try:
             rows = self._run_here(sql, work)
-            return await_(self.beside(work)) if rows is None else rows
+            return await self.beside(work) if rows is None else rows
         except sqlite3.Error as error:
             self.failure = error
             raise
@@ -104,7 +103,7 @@ class Line:
     def _run_here(self, sql: str, work: Callable[[], list[Any]]) -> list[Any] | None:
         if sql.startswith("SELECT"):
             return None if sql in self._long else self._briefly(sql, work)
-        return unless_in_the_way(work) if _SHORT.match(sql) else None
+        return unless_in_the_way(work) if _is_short(sql) else None
 
     def _briefly(self, sql: str, work: Callable[[], list[Any]]) -> list[Any] | None:
         end = perf_counter() + MOST_SECONDS
@@ -138,6 +137,11 @@ class Line:
         """Close at once, wherever that is."""
         self.raw.close()
         self._thread.shutdown(wait=False)
+
+
+@lru_cache(_MOST_TEXTS)
+def _is_short(sql: str) -> bool:
+    return _SHORT.match(sql) is not None
 
 
 def unless_in_the_way(work: Callable[[], list[Any]]) -> list[Any] | None:

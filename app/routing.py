@@ -3,37 +3,36 @@
 Every router of ours is a `Router`; its routes are FastAPI's, in a flat list, documented and
 validated by FastAPI. Three things are done another way, because "who am I" is asked on every page:
 
-A route whose function needs nothing but what is found out from the request itself (no parameter, no
-body, no transaction) is called directly. What FastAPI would add for such a route is bookkeeping for
-things that are not there. What it answers is validated all the same.
+A route whose function needs nothing but what is found out from the request itself (no parameter and
+no body that FastAPI would read) is called directly. What FastAPI would add for such a route is
+bookkeeping for things that are not there. What it answers is validated all the same.
 
 What other routes need of that kind is one call for FastAPI, however much there is below it.
+
+What is open around a route, such as its transaction, is closed before the answer is sent.
 
 Routes are looked up by their path instead of one after the other.
 """
 
-import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
 from enum import Enum
-from functools import cache, partial
-from typing import Any, Self
+from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.datastructures import DefaultPlaceholder
-from fastapi.dependencies.models import Dependant
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute, serialize_response
-from fastapi.security.base import SecurityBase
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.calls import Call, shorten
 from app.observability import is_traced
 from app.openapi import operation_id
 from app.strict_json import loads
 
-_UNCALLED = object()
-# Where a request's scope holds what was found out for it.
-_KNOWN = "portfolio.known"
+_NOTHING_OPEN = AsyncExitStack()
 
 
 class StrictRequest(Request):
@@ -46,88 +45,6 @@ class StrictRequest(Request):
             json.JSONDecodeError: it is no JSON.
         """
         return loads(await self.body())
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A function, the name by which it takes the request, and what it takes from other calls."""
-
-    function: Callable[..., Awaitable[Any]]
-    request_name: str | None
-    needs: tuple[tuple[str, Self], ...]
-
-    @classmethod
-    def plan(cls, dependant: Dependant) -> Self | None:
-        """Return how to call a function of FastAPI's; None if that needs more than a request."""
-        function = dependant.call
-        if not (_is_plain(dependant) and inspect.iscoroutinefunction(function)):
-            return None
-        needs = []
-        for inner in dependant.dependencies:
-            scheme: object = inner.call
-            if isinstance(scheme, SecurityBase):
-                # It stands there for the document; the token is read in incoming.py.
-                continue
-            call = cls.plan(inner)
-            if call is None or inner.name is None:
-                return None
-            needs.append((inner.name, call))
-        return cls(function, dependant.request_param_name, tuple(needs))
-
-    async def make(self, request: Request, known: dict[Any, Any]) -> Any:
-        """Call everything that is needed, each once, and then the function."""
-        values = {name: await call.make_once(request, known) for name, call in self.needs}
-        if self.request_name is not None:
-            values[self.request_name] = request
-        return await self.function(**values)
-
-    async def make_once(self, request: Request, known: dict[Any, Any]) -> Any:
-        """Return what is known of the function, or call it."""
-        found = known.get(self.function, _UNCALLED)
-        if found is _UNCALLED:
-            found = known[self.function] = await self.make(request, known)
-        return found
-
-
-def shorten(dependant: Dependant) -> Dependant:
-    """Return the same with each dependency that needs only the request in one piece."""
-    return replace(dependant, dependencies=[_in_one_piece(one) for one in dependant.dependencies])
-
-
-def _in_one_piece(dependant: Dependant) -> Dependant:
-    call = Call.plan(dependant)
-    if call is None:
-        return shorten(dependant)
-    return Dependant(
-        call=_calling(call), name=dependant.name, request_param_name="request", path=dependant.path
-    )
-
-
-@cache
-def _calling(call: Call) -> Callable[[Request], Awaitable[Any]]:
-    """Return what makes a call, with what other calls of the request have found out."""
-
-    async def make(request: Request) -> Any:
-        return await call.make_once(request, request.scope.setdefault(_KNOWN, {}))
-
-    return make
-
-
-def _is_plain(dependant: Dependant) -> bool:
-    """Whether nothing is asked for but the request and what other functions return."""
-    return not (
-        dependant.path_params
-        or dependant.query_params
-        or dependant.header_params
-        or dependant.cookie_params
-        or dependant.body_params
-        or dependant.http_connection_param_name
-        or dependant.websocket_param_name
-        or dependant.response_param_name
-        or dependant.background_tasks_param_name
-        or dependant.security_scopes_param_name
-        or dependant.concurrency
-    )
 
 
 class Route(APIRoute):
@@ -154,9 +71,9 @@ class Route(APIRoute):
         return handle_strictly
 
     def _is_usual(self) -> bool:
-        """Whether this reads no body, and answers 200 with a model or whatever it returns."""
+        """Whether this answers 200 with a model or whatever it returns."""
         is_json = isinstance(self.response_class, DefaultPlaceholder) and self.status_code is None
-        return self.methods == {"GET"} and is_json and self.max_body_size is None
+        return is_json and self.max_body_size is None
 
     def _answer_with(self, call: Call, *, in_full: ASGIApp) -> ASGIApp:
         write = partial(
@@ -171,15 +88,26 @@ class Route(APIRoute):
             dump_json=True,
         )
 
+        async def find(request: Request, stack: AsyncExitStack) -> Response:
+            found = await call.make(request, {}, stack)
+            if isinstance(found, Response):
+                return found
+            content = await write(response_content=found)
+            if self.response_field is None:
+                return JSONResponse(content)
+            return Response(content, media_type="application/json")
+
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             if is_traced(scope):
                 await in_full(scope, receive, send)
                 return
-            found = await call.make(Request(scope, receive, send), {})
-            if not isinstance(found, Response):
-                text = await write(response_content=found)
-                found = Response(text, media_type="application/json")
-            await found(scope, receive, send)
+            request = StrictRequest(scope, receive, send)
+            if call.leaves_open:
+                async with AsyncExitStack() as stack:
+                    response = await find(request, stack)
+            else:
+                response = await find(request, _NOTHING_OPEN)
+            await response(scope, receive, send)
 
         return answer
 

@@ -10,13 +10,14 @@ fails, it failed for each of them, and nothing is kept.
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.util.concurrency import await_
 
-from app.driver import Connection
+from app.driver import Connection, Cursor
 from app.lines import WRITE, Line
 
 # So many share a commit at most: the first of them waits for all the others.
@@ -171,27 +172,66 @@ class SharedWriter:
                 kept.set_exception(error)
 
 
-class Turn(Connection):
+class Turn:
+    """A transaction at the one that writes: it begins when it is first needed."""
+
+    def __init__(self, writer: SharedWriter) -> None:
+        self._writer = writer
+        self._is_mine = self._is_within = False
+
+    async def begin(self) -> None:
+        """Wait for the turn, unless it has begun."""
+        if not self._is_mine:
+            self._is_within = await self._writer.begin()
+            self._is_mine = True
+
+    async def run(self, sql: str, parameters: Mapping[str, Any]) -> list[Any]:
+        """Run a statement of few rows, and return these."""
+        await self.begin()
+        line = self._writer.line
+        return await line.run(sql, lambda: line.raw.execute(sql, parameters).fetchall())
+
+    async def keep(self) -> None:
+        """Have what was done kept, and wait until it is. The turn is over in any case."""
+        if self._is_mine:
+            self._is_mine = False
+            await self._writer.commit(is_within=self._is_within)
+
+    def undo(self) -> None:
+        """Undo what was done, if anything was. The turn is over."""
+        if self._is_mine:
+            self._is_mine = False
+            self._writer.rollback(is_within=self._is_within)
+
+
+class TurnConnection(Connection):
     """A connection for SQLAlchemy's pool: turns at the one that writes, one after another."""
 
     def __init__(self, writer: SharedWriter) -> None:
         super().__init__(writer.line)
         self._writer = writer
-        self._is_mine = self._is_within = False
+        self._turn = Turn(writer)
+
+    def join(self, turn: Turn) -> None:
+        """Belong to a turn that may have begun, until it is over."""
+        self._turn = turn
+
+    def cursor(self, *, server_side: bool = False) -> Cursor:
+        await_(self._turn.begin())
+        return super().cursor(server_side=server_side)
 
     def begin(self) -> None:
-        self._is_within = await_(self._writer.begin())
-        self._is_mine = True
+        """Do nothing yet: whose turn it is will be known at the first statement."""
 
     def commit(self) -> None:
-        if self._is_mine:
-            self._is_mine = False
-            await_(self._writer.commit(is_within=self._is_within))
+        await_(self._leave().keep())
 
     def rollback(self) -> None:
-        if self._is_mine:
-            self._is_mine = False
-            self._writer.rollback(is_within=self._is_within)
+        self._leave().undo()
+
+    def _leave(self) -> Turn:
+        turn, self._turn = self._turn, Turn(self._writer)
+        return turn
 
     def close(self) -> None:
         self.rollback()

@@ -93,7 +93,7 @@ class TestTransactions:
 
         What it says goes through the connections of SQLite.
         """
-        those = {"app/db.py", "app/driver.py", "app/shared_commits.py"}
+        those = {"app/transactions.py", "app/driver.py", "app/shared_commits.py"}
         found = [
             where(module, call)
             for module in APP

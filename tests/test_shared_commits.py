@@ -19,6 +19,7 @@ from app.config import Settings
 from app.db import Database
 from app.errors import DatabaseBusy, NoRoomLeft
 from app.models import AuditEvent
+from app.services.adding import add_row
 from app.shared_commits import SharedWriter
 from tests.conftest import make_settings
 from tests.databases import copy_instance
@@ -73,9 +74,13 @@ def read(tmp_path: Path) -> Callable[[], list[str]]:
 
 
 async def add(database: Database, action: str, *, fails: bool = False) -> None:
+    """Add an event: one through the ORM, the other by a plain statement."""
     async with database.transaction() as session:
-        session.add(AuditEvent(action=action))
-        await session.flush()
+        if sum(action.encode()) % 2:
+            session.add(AuditEvent(action=action))
+            await session.flush()
+        else:
+            await add_row(session, table=AuditEvent, action=action)
         if fails:
             raise LookupError(action)
 

@@ -21,7 +21,7 @@ from app.db import ReadRows
 from app.errors import NotFound
 from app.legacy.texts import shown
 from app.models import LegacyProfile, Membership, Picture, Profile, Role, Section, User
-from app.plain_selects import PlainSelect, Row
+from app.plain_statements import PlainStatement, Row
 from app.schemas import fold
 
 # What the old servers wrote where they knew nothing.
@@ -88,11 +88,11 @@ def _select(*columns: Any) -> sqlalchemy.Select[*tuple[Any, ...]]:
 _BY_ID = col(User.id) == bindparam("user_id")
 _FOLLOWING = col(User.id) > bindparam("after")
 _LIMIT: BindParameter[int] = bindparam("limit")
-_ONE = PlainSelect(_select(*_SHOWN, *_PERSONAL).where(_BY_ID))
-_PAGE = PlainSelect(_select(*_SHOWN, *_PERSONAL).offset(bindparam("offset")).limit(_LIMIT))
-_NEXT = PlainSelect(_select(*_SHOWN, *_PERSONAL).where(_FOLLOWING).limit(_LIMIT))
-_NEXT_STRANGERS = PlainSelect(_select(*_SHOWN).where(_FOLLOWING).limit(_LIMIT))
-_SECTIONS = PlainSelect(
+_ONE = PlainStatement(_select(*_SHOWN, *_PERSONAL).where(_BY_ID))
+_PAGE = PlainStatement(_select(*_SHOWN, *_PERSONAL).offset(bindparam("offset")).limit(_LIMIT))
+_NEXT = PlainStatement(_select(*_SHOWN, *_PERSONAL).where(_FOLLOWING).limit(_LIMIT))
+_NEXT_STRANGERS = PlainStatement(_select(*_SHOWN).where(_FOLLOWING).limit(_LIMIT))
+_SECTIONS = PlainStatement(
     sqlalchemy.select(
         col(Membership.user_id),
         col(Section.id),
@@ -164,14 +164,14 @@ async def read_following(read: ReadRows, *, after: int, limit: int, is_admin: bo
 def _reading(session: AsyncSession) -> ReadRows:
     """Return what reads rows in a transaction, which sees what it has changed itself."""
 
-    async def read_rows(query: PlainSelect, **values: Any) -> list[Row]:
+    async def read_rows(query: PlainStatement, **values: Any) -> list[Row]:
         statement: Any = query.statement
         return list((await session.exec(statement, params=values)).all())
 
     return read_rows
 
 
-async def _read(read: ReadRows, query: PlainSelect, **values: Any) -> list[Person]:
+async def _read(read: ReadRows, query: PlainStatement, **values: Any) -> list[Person]:
     people = [Person(*row) for row in await read(query, **values)]
     if people:
         sections: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)

@@ -1,7 +1,8 @@
 """Accounts: sign up, look up, change, disable, delete. Who may see and do what is decided here."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import and_, col, or_, select
@@ -23,10 +24,12 @@ from app.principals import Actor
 from app.resources import Resources
 from app.schemas import UserAdminUpdate, UserCreate, UserUpdate, fold
 from app.services import audit, credentials, links, pictures, proof, throttling
+from app.services.adding import add_row
 from app.services.audit.changes import record_account_changes
 from app.services.cursors import make_cursor, read_cursor
 
 MAX_PAGE = 100
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,24 +107,17 @@ async def set_up_first_admin(
 async def _insert(
     session: AsyncSession, actor: Actor, *, new: UserCreate, role: Role, password_hash: str
 ) -> User:
-    user = User(
-        uid=new.uid,
-        uid_folded=fold(new.uid),
-        name=new.name,
-        name_folded=fold(new.name),
-        email=new.email,
-        password_hash=password_hash,
-        role=role,
-    )
-    session.add(user)
-    await _flush(session)
+    names = {"uid_folded": fold(new.uid), "name": new.name, "name_folded": fold(new.name)}
+    own = {"email": new.email, "password_hash": password_hash, "role": role}
+    user = await _unless_taken(add_row(session, table=User, uid=new.uid, **names, **own))
     audit.record(session, actor, "account-created", subject=user.public_id, role=role.value)
     return user
 
 
-async def _flush(session: AsyncSession) -> None:
+async def _unless_taken(writing: Awaitable[T]) -> T:
+    """Write, or raise UidTaken if another account has this uid."""
     try:
-        await session.flush()
+        return await writing
     except IntegrityError as error:
         if violates(error, "user", "uid_folded"):
             raise UidTaken from error
@@ -227,7 +223,7 @@ async def _apply(
         # Sessions from before do not come back to life when the account does.
         sent["auth_epoch"] = user.auth_epoch + 1
     user.sqlmodel_update({**sent, "updated_at": utc_now()})
-    await _flush(session)
+    await _unless_taken(session.flush())
     record_account_changes(session, actor, user=user, was=was)
     return user
 

@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import bindparam
 from sqlmodel import SQLModel, select
 from sqlmodel.ext.asyncio.session import AsyncSession
-from sqlmodel.sql.expression import SelectOfScalar
 
 from app.errors import AppError
 from app.models.columns import table_of
+from app.plain_statements import PlainStatement
+from app.transactions import run
 
 
 async def hold_row(
@@ -31,14 +32,14 @@ async def hold_row(
     """
     if row_id is None:
         raise missing
-    found = (await session.exec(_hold(table, column), params={"row_id": row_id})).one_or_none()
-    if found is None:
+    found = await run(session, _hold(table, column), row_id=row_id)
+    if not found:
         raise missing
-    return found
+    return found[0][0]
 
 
 @cache
-def _hold(model: type[SQLModel], column: str) -> SelectOfScalar[Any]:
+def _hold(model: type[SQLModel], column: str) -> PlainStatement:
     table = table_of(model)
-    query: SelectOfScalar[Any] = select(table.c[column])
-    return query.where(table.c.id == bindparam("row_id")).with_for_update(read=True, key_share=True)
+    query = select(table.c[column]).where(table.c.id == bindparam("row_id"))
+    return PlainStatement(query.with_for_update(read=True, key_share=True))

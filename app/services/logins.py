@@ -5,8 +5,8 @@ before: nobody else learns that there is one.
 """
 
 from pydantic import SecretStr
-from sqlalchemy import ColumnElement
-from sqlmodel import col, select, update
+from sqlalchemy import bindparam, select
+from sqlmodel import col, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.codes import Ticket, split
@@ -18,6 +18,9 @@ from app.errors import (
     TooManyAttempts,
 )
 from app.models import SecondFactor, User, utc_now
+from app.models.columns import table_of
+from app.pauses import let_others_in
+from app.plain_statements import PlainStatement
 from app.principals import Actor
 from app.resources import Resources
 from app.schemas import fold
@@ -27,6 +30,12 @@ from app.services.credentials import compare_password
 
 # Whichever it is, and whether or not the account wants a code.
 _ONE_IS_WRONG = "User name, password or code is wrong."
+
+_USERS, _FACTORS = table_of(User), table_of(SecondFactor)
+_COUNTS = (_FACTORS.c.user_id == _USERS.c.id) & _FACTORS.c.confirmed_at.is_not(None)
+_ALL = select(*_USERS.c, *_FACTORS.c).select_from(_USERS.outerjoin(_FACTORS, _COUNTS)).limit(1)
+_BY_UID = PlainStatement(_ALL.where(_USERS.c.uid_folded == bindparam("key")))
+_BY_PUBLIC_ID = PlainStatement(_ALL.where(_USERS.c.public_id == bindparam("key")))
 
 
 @metrics.counted
@@ -52,8 +61,9 @@ async def authenticate(
         TooManyAttempts: too many failures lately; nothing was compared.
         HashingBusy: too many hashes wait already.
     """
+    await let_others_in()
     refusal = LoginFailed() if code is None else LoginFailed(_ONE_IS_WRONG)
-    user, factor = await _find(resources, User.uid_folded == fold(uid))
+    user, factor = await _find(resources, _BY_UID, fold(uid))
     if may_follow and factor is not None and code is None:
         word, behind = split(password.get_secret_value())
         password, code = SecretStr(word), SecretStr(behind) if behind is not None else None
@@ -93,7 +103,7 @@ async def go_on(resources: Resources, actor: Actor, *, ticket: str, code: Secret
     given = resources.codes.read_ticket(ticket, now=utc_now())
     if given is None:
         raise LoginTimedOut
-    user, factor = await _find(resources, User.public_id == given.public_id)
+    user, factor = await _find(resources, _BY_PUBLIC_ID, given.public_id)
     if user is None or factor is None or not user.is_active or user.auth_epoch != given.epoch:
         raise LoginTimedOut
     device = _find_device(resources, actor, user)
@@ -110,16 +120,17 @@ async def go_on(resources: Resources, actor: Actor, *, ticket: str, code: Secret
 
 
 async def _find(
-    resources: Resources, condition: ColumnElement[bool] | bool
+    resources: Resources, query: PlainStatement, key: str
 ) -> tuple[User | None, SecondFactor | None]:
     """Return an account and its second factor, if that counts; in one query, whatever is found."""
-    is_its = (col(SecondFactor.user_id) == col(User.id)) & col(SecondFactor.confirmed_at).is_not(
-        None
-    )
-    query = select(User, SecondFactor).outerjoin(SecondFactor, is_its).where(condition)
-    async with resources.database.transaction(read_only=True) as session:
-        found = (await session.exec(query)).one_or_none()
-    return (None, None) if found is None else (found[0], found[1])
+    rows = await resources.database.read_rows(query, key=key)
+    if not rows:
+        return None, None
+    own, other = rows[0][: len(_USERS.c)], rows[0][len(_USERS.c) :]
+    user = User.model_construct(**dict(zip(_USERS.c.keys(), own, strict=True)))
+    if other[0] is None:
+        return user, None
+    return user, SecondFactor.model_construct(**dict(zip(_FACTORS.c.keys(), other, strict=True)))
 
 
 def _find_device(resources: Resources, actor: Actor, user: User | None) -> str | None:

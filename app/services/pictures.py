@@ -13,7 +13,6 @@ from functools import partial
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.db import when_kept, when_undone
 from app.errors import (
     PictureNotFound,
     Unauthenticated,
@@ -26,6 +25,7 @@ from app.pictures.folder import is_name
 from app.principals import Actor
 from app.resources import Resources
 from app.services import audit, profiles, throttling
+from app.transactions import when_kept, when_undone
 
 log = logging.getLogger("portfolio.pictures")
 

@@ -9,24 +9,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Text
-from sqlmodel import cast, col, func, insert, select
+from sqlmodel import cast, col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
 from app.errors import ChannelNotFound, NotYours, PostNotFound, Unauthenticated, UserNotFound
 from app.models import Channel, Post, User, utc_now
-from app.models.columns import table_of
 from app.principals import Actor
 from app.schemas import PostCreate, PostUpdate
 from app.services import audit, groups
+from app.services.adding import add_row
 from app.services.holding import hold_row
 
 MAX_POSTS = 500
 # Characters of all the posts in a list together, but for those of its oldest. Anybody may ask for
 # one, and five hundred of the longest would keep the event loop busy for seconds.
 MAX_TEXT = 500_000
-# Put into words once: what a class writes at the same moment is mostly posts.
-_ADD = insert(table_of(Post)).returning(table_of(Post).c.id)
 _LENGTH = (
     func.length(col(Post.title))
     + func.length(col(Post.comment))
@@ -64,8 +62,7 @@ async def create_post(session: AsyncSession, actor: Actor, *, new: PostCreate) -
         )
     if new.parent_id is not None:
         await hold_row(session, table=Post, row_id=new.parent_id, missing=PostNotFound)
-    post = Post(**new.model_dump(), user_id=actor.user_id)
-    post.id = (await session.exec(_ADD, params=post.model_dump(exclude={"id"}))).one()[0]
+    post = await add_row(session, table=Post, **new.model_dump(), user_id=actor.user_id)
     return PostView(post, author, channel)
 
 

@@ -24,10 +24,13 @@ from app.errors import (
 )
 from app.models import SessionKind, User, UserSession
 from app.models.columns import table_of
+from app.plain_statements import PlainStatement
 from app.principals import Actor
 from app.schemas import storable
 from app.services import audit
+from app.services.adding import add_row
 from app.tokens import CLOCK_SKEW
+from app.transactions import run
 
 # Two tabs may refresh at the same moment; the token just replaced is good for this long.
 REFRESH_GRACE = timedelta(seconds=10)
@@ -37,8 +40,8 @@ _SESSIONS = table_of(UserSession)
 _IS_ENDED = (_SESSIONS.c.user_id == bindparam("ended_user_id")) & (
     _SESSIONS.c.ends_at < bindparam("ended_before")
 )
-_ENDED = select(_SESSIONS.c.id).where(_IS_ENDED).limit(1)
-_DELETE_ENDED = delete(_SESSIONS).where(_IS_ENDED)
+_ENDED = PlainStatement(select(_SESSIONS.c.id).where(_IS_ENDED).limit(1))
+_DELETE_ENDED = PlainStatement(delete(_SESSIONS).where(_IS_ENDED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +73,29 @@ async def open_session(
         LoginFailed: the account was deleted since.
     """
     ends_at = now + timedelta(days=settings.session_max_days)
-    user_session = UserSession(
-        user_id=user.id or 0,
-        kind=kind,
-        auth_epoch=user.auth_epoch,
-        cookie_profile=cookie_profile,
-        user_agent=actor.user_agent[:200],
-        client_address=actor.client_address,
-        created_at=now,
-        renewed_at=now,
-        ends_at=ends_at,
-        expires_at=_idle_limit(settings, ends_at, now),
-    )
-    session.add(user_session)
-    audit.record(session, actor, "login", subject=user.public_id, kind=kind.value)
     try:
-        await session.flush()
+        user_session = await add_row(
+            session,
+            table=UserSession,
+            user_id=user.id,
+            kind=kind,
+            auth_epoch=user.auth_epoch,
+            cookie_profile=cookie_profile,
+            user_agent=actor.user_agent[:200],
+            client_address=actor.client_address,
+            created_at=now,
+            renewed_at=now,
+            ends_at=ends_at,
+            expires_at=_idle_limit(settings, ends_at, now),
+        )
     except IntegrityError as error:
         raise LoginFailed from error
+    audit.record(session, actor, "login", subject=user.public_id, kind=kind.value)
     # What ended long ago is of no use to anybody; the audit trail remembers it. Not before the new
     # row, which takes the account's: whoever wants an account and its sessions has this order.
     ended = {"ended_user_id": user.id, "ended_before": now}
-    if (await session.exec(_ENDED, params=ended)).first() is not None:
-        await session.exec(_DELETE_ENDED, params=ended)
+    if await run(session, _ENDED, **ended):
+        await run(session, _DELETE_ENDED, **ended)
     return user_session
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, select
 from sqlmodel import col
 
 from app.models import User
-from app.plain_selects import PlainSelect, Row
+from app.plain_statements import PlainStatement, Row
 from app.principals import Principal
 from app.resources import Resources
 from app.schemas import Page, UserAccount, UserPublic
@@ -19,8 +19,8 @@ from app.services.accounts import MAX_PAGE
 from app.services.cursors import make_cursor, read_cursor
 
 
-def _select(*columns: Any) -> PlainSelect:
-    return PlainSelect(
+def _select(*columns: Any) -> PlainStatement:
+    return PlainStatement(
         select(col(User.uid_folded), *columns)
         .where(col(User.uid_folded) > bindparam("after"))
         .order_by(col(User.uid_folded))
@@ -37,7 +37,7 @@ _ACCOUNTS = _select(
     col(User.created_at),
     col(User.updated_at),
 )
-_NAMES = [column.name for column in _ACCOUNTS.statement.selected_columns]
+_NAMES = [column.name for column in _ACCOUNTS.statement.exported_columns]
 # Bytes that an id takes in a set, and whatever else is there besides a page's text.
 _ROOM, _ROOM_OF_PAGE = 128, 1024
 

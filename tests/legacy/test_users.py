@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.models import Role, Section
-from app.plain_selects import PlainSelect
+from app.plain_statements import PlainStatement
 from app.resources import Resources
 from tests.legacy.wire import ADA, FIELDS, front_end, log_in, log_in_admin, refused, sign_up
 from tests.people import PASSWORD, People
@@ -111,15 +111,15 @@ class TestList:
 async def count_reads(monkeypatch: pytest.MonkeyPatch, page: httpx.AsyncClient) -> int:
     """Return how often a list asks the database."""
     count = 0
-    fill = PlainSelect.fill
+    fill = PlainStatement.fill
 
-    def see(query: PlainSelect, values: Any) -> Any:
+    def see(query: PlainStatement, values: Any) -> Any:
         nonlocal count
         count += 1
         return fill(query, values)
 
     with monkeypatch.context() as patch, counting() as statements:
-        patch.setattr(PlainSelect, "fill", see)
+        patch.setattr(PlainStatement, "fill", see)
         assert (await page.get("/api/users")).status_code == 200
     return count + len(statements)
 

@@ -14,22 +14,29 @@ from sqlalchemy.dialects import sqlite
 from sqlmodel import insert, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.db import at_the_end, seal_keys_of
+from app.db import seal_keys_of
 from app.models import AuditEvent, AuditHead, utc_now
 from app.models.columns import table_of
+from app.pauses import let_others_in
+from app.plain_statements import PlainStatement
 from app.principals import Actor
 from app.seals import NOTHING, Entry, SealKeys
+from app.transactions import at_the_end, run
 
 BROKEN, KEY_CHANGED = "audit-broken", "audit-key-changed"
 _WAITING = "events that wait"
 
 # Put into words once: every login says them, between the lock of the head and its commit.
 _EVENTS, _HEADS = table_of(AuditEvent), table_of(AuditHead)
-_HEAD = select(_HEADS.c.count, _HEADS.c.kid, _HEADS.c.digest, _HEADS.c.seal).with_for_update()
-_END = select(_EVENTS.c.id, _EVENTS.c.digest).order_by(_EVENTS.c.id.desc()).limit(1)
-_ADD = insert(_EVENTS)
-_MOVE_ON = update(_HEADS).values(
-    {name: bindparam(f"new_{name}") for name in ("count", "kid", "digest", "seal")}
+_HEAD = PlainStatement(
+    select(_HEADS.c.count, _HEADS.c.kid, _HEADS.c.digest, _HEADS.c.seal).with_for_update()
+)
+_END = PlainStatement(select(_EVENTS.c.id, _EVENTS.c.digest).order_by(_EVENTS.c.id.desc()).limit(1))
+_ADD = PlainStatement(insert(_EVENTS))
+_MOVE_ON = PlainStatement(
+    update(_HEADS).values(
+        {name: bindparam(f"new_{name}") for name in ("count", "kid", "digest", "seal")}
+    )
 )
 
 
@@ -84,8 +91,10 @@ async def _append(session: AsyncSession) -> None:
     trail or the key is another. Going on as if nothing were would cover that up, and refusing would
     stop every login: so an event that says what was found comes first, and `verify` reports it.
     """
+    await let_others_in()
     events: list[Entry] = session.info.pop(_WAITING)
-    await session.flush()
+    if session.new or session.dirty or session.deleted:
+        await session.flush()
     keys = seal_keys_of(session)
     head = await _lock_head(session)
     end = await find_end(session)
@@ -97,21 +106,22 @@ async def _append(session: AsyncSession) -> None:
         event = replace(waiting, number=number, kid=keys.kid)
         digest = event.digest(digest)
         seal = keys.seal_event(digest)
-        await session.exec(_ADD, params={**event.columns(), "digest": digest, "seal": seal})
+        await run(session, _ADD, **event.columns(), digest=digest, seal=seal)
     seal = keys.seal_head(number, digest)
-    moved = {"new_count": number, "new_kid": keys.kid, "new_digest": digest, "new_seal": seal}
-    await session.exec(_MOVE_ON, params=moved)
+    await run(
+        session, _MOVE_ON, new_count=number, new_kid=keys.kid, new_digest=digest, new_seal=seal
+    )
 
 
 async def _lock_head(session: AsyncSession) -> Head:
-    head = (await session.exec(_HEAD)).one_or_none()
-    if head is None:
+    found = await run(session, _HEAD)
+    if not found:
         # Somebody took it away. Of two who find that at once, one makes it.
         values = {"id": 1, "count": 0, "kid": "", "digest": "", "seal": ""}
         make = _insert_for(session.get_bind().dialect.name)
         await session.exec(make(AuditHead).values(values).on_conflict_do_nothing())
-        head = (await session.exec(_HEAD)).one()
-    return Head(*head)
+        found = await run(session, _HEAD)
+    return Head(*found[0])
 
 
 def _insert_for(dialect: str) -> Any:
@@ -125,8 +135,8 @@ def _insert_for(dialect: str) -> Any:
 
 async def find_end(session: AsyncSession) -> End:
     """Return how the trail ends."""
-    last = (await session.exec(_END)).one_or_none()
-    return End(0, NOTHING) if last is None else End(*last)
+    found = await run(session, _END)
+    return End(*found[0]) if found else End(0, NOTHING)
 
 
 def tells_of(head: Head | AuditHead, end: End, keys: SealKeys) -> bool:

@@ -11,13 +11,13 @@ from app import db
 from app.db import Database, ReadRows
 from app.errors import DatabaseBusy
 from app.models import LegacyProfile, Profile, Role, User
-from app.plain_selects import PlainSelect
+from app.plain_statements import PlainStatement
 from app.resources import Resources
 from tests.services.rows import make_user, store
 from tests.wire import change_user
 
 CREATED = datetime(2026, 11, 24, 12, 30, 15, 123456, tzinfo=UTC)
-QUERY = PlainSelect(
+QUERY = PlainStatement(
     select(
         col(User.uid),
         col(User.role),
