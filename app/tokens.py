@@ -18,12 +18,15 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from jose import jws, jwt
-from jose.backends.base import Key as JoseKey
-from jose.backends.native import HMACKey
-
 from app.errors import RefreshTokenInvalid, TokenInvalid
 from app.keys import KeyRing, SigningKey
+from app.modules import without_module
+
+# For keys of another kind than ours, it would bring its two dozen modules.
+with without_module("rsa"):
+    from jose import jws, jwt
+    from jose.backends.base import Key as JoseKey
+    from jose.backends.native import HMACKey
 
 ALGORITHM = "HS256"
 ISSUER = "fastapi-portfolio"
