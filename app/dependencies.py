@@ -36,6 +36,7 @@ from app.incoming import (
 )
 from app.middleware import SAFE_METHODS
 from app.models import SessionKind, utc_now
+from app.pauses import let_others_in
 from app.principals import Actor, Principal
 from app.resources import Resources
 from app.schemas import Digits, Storable
@@ -77,6 +78,10 @@ async def _visit(request: Request) -> Visit:
 
 
 VisitDep = Annotated[Visit, Depends(_visit)]
+
+
+# Before a log-in is read: a class that logs in holds up nobody who only asks who they are.
+UNHURRIED = Depends(let_others_in)
 
 
 async def get_session(request: Request) -> AsyncIterator[AsyncSession]:

@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import func, select
 
-from app.db import Database, at_the_end
+from app.db import Database
 from app.errors import DatabaseBusy, OutcomeUnknown
 from app.models import AuditEvent
-from app.plain_selects import PlainSelect
+from app.plain_statements import PlainStatement
 from app.resources import Resources
+from app.transactions import at_the_end
 
 pytestmark = pytest.mark.parametrize("engine", ["postgresql"])
 
@@ -109,7 +110,7 @@ async def test_a_statement_that_takes_too_long(database: Database) -> None:
 
 @pytest.mark.parametrize("settings_changes", [{"database_idle_seconds": 0.05}])
 async def test_whoever_reads_a_long_list_may_take_long(database: Database) -> None:
-    idle = PlainSelect(select(func.current_setting("idle_in_transaction_session_timeout")))
+    idle = PlainStatement(select(func.current_setting("idle_in_transaction_session_timeout")))
     async with database.snapshot() as read_rows:
         assert [row[0] for row in await read_rows(idle)] == ["0"]
     assert [row[0] for row in await database.read_rows(idle)] == ["50ms"]

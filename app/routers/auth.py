@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Form, Request, Response
 
 from app.dependencies import (
+    UNHURRIED,
     ActorDep,
     AnyUser,
     CookieSessionDep,
@@ -62,7 +63,7 @@ END_REFUSALS = (
 )
 
 
-@password_grant.post("/token", responses=refusals(*LOGIN_REFUSALS))
+@password_grant.post("/token", responses=refusals(*LOGIN_REFUSALS), dependencies=[UNHURRIED])
 async def create_token(
     form: Annotated[PasswordGrant, Form()],
     response: Response,
@@ -158,7 +159,7 @@ async def revoke_token(
     await sessions.revoke_by_token(session, actor, sid=sid, now=utc_now())
 
 
-@router.post("/login", responses=refusals(*LOGIN_REFUSALS))
+@router.post("/login", responses=refusals(*LOGIN_REFUSALS), dependencies=[UNHURRIED])
 async def login(
     body: Login,
     session: SessionDep,

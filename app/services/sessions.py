@@ -24,6 +24,7 @@ from app.errors import (
 )
 from app.models import SessionKind, User, UserSession
 from app.models.columns import table_of
+from app.pauses import let_others_in
 from app.plain_statements import PlainStatement
 from app.principals import Actor
 from app.schemas import storable
@@ -72,6 +73,7 @@ async def open_session(
     Raises:
         LoginFailed: the account was deleted since.
     """
+    await let_others_in()
     ends_at = now + timedelta(days=settings.session_max_days)
     try:
         user_session = await add_row(
