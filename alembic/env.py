@@ -15,6 +15,7 @@ from sqlmodel import SQLModel
 from app import models  # noqa: F401  (fills the metadata)
 from app.config import Settings
 from app.engines import make_engine
+from app.postgres_only import wait_to_migrate
 
 _settings: Settings = context.config.attributes.get("settings") or Settings()
 
@@ -35,6 +36,8 @@ def _migrate(connection: Connection) -> None:
         on_version_apply=_report,  # type: ignore[arg-type]  # Alembic calls it by name
     )
     with context.begin_transaction():
+        # Where the database stands is looked at after that.
+        wait_to_migrate(connection)
         context.run_migrations()
 
 

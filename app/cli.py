@@ -56,13 +56,13 @@ def role_option(default: Role) -> Callable[[F], F]:
 @cli.command()
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.")
 @click.option("--host", help="Address to listen on.")
-def serve(port: int | None, host: str | None) -> None:
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes that serve (PostgreSQL).")
+def serve(**chosen: int | str | None) -> None:
     """Get the instance ready and serve until Ctrl-C. Everything else is a setting; see README."""
     with kept_for_good():
         # Imported here: it brings the whole web application, which no other command needs.
         from app.server import serve as start  # noqa: PLC0415
 
-    chosen = {"port": port, "host": host}
     given = {name: value for name, value in chosen.items() if value is not None}
     with one_sentence():
         start(Settings().model_copy(update=given), click.echo)

@@ -101,12 +101,29 @@ class KeyRing:
         """Replace the file in one step, readable by the owner alone."""
         temporary = path.with_suffix(".new")
         temporary.unlink(missing_ok=True)
+        self._write(temporary)
+        temporary.replace(path)
+
+    def found(self, path: Path) -> bool:
+        """Make the file in one step; False if somebody else, who starts as well, was quicker."""
+        temporary = path.with_suffix(f".{secrets.token_hex(4)}")
+        self._write(temporary)
+        try:
+            path.hardlink_to(temporary)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without links, where the last one wins
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return True
+
+    def _write(self, temporary: Path) -> None:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(self.text())
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
 
 
 def new_key(now: datetime) -> SigningKey:

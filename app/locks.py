@@ -43,6 +43,16 @@ def is_served(settings: Settings) -> bool:
         return not _take(file)
 
 
+def find_too_many(settings: Settings) -> str | None:
+    """Say in a sentence why so many workers cannot serve from this database, or return None."""
+    if settings.workers == 1 or settings.sqlite_path is None:
+        return None
+    return (
+        f"WORKERS is {settings.workers}, and the database is SQLite, which one process serves: set "
+        "WORKERS to 1, or DATABASE_URL to a PostgreSQL database."
+    )
+
+
 @contextmanager
 def beside_a_server(settings: Settings) -> Iterator[None]:
     """Hold off the checkpoints of a server on the same file while a command writes."""

@@ -167,6 +167,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.notices = notices
     app.state.metrics = counts
     app.state.tracing = tracing
+    # Where several workers put their figures together; see serving.py.
+    app.state.tallies = None
     # What answers errors in another shape at some addresses; see error_handlers.respond.
     app.state.dialects = []
     # Outside production a changed file shows at the next request, without a restart.

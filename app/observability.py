@@ -7,6 +7,7 @@ header or body, and control characters are escaped so that a line cannot be forg
 import asyncio
 import json
 import logging
+import os
 import re
 import sys
 import time
@@ -16,6 +17,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TextIO
+
+from app.config import Settings
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -83,27 +86,33 @@ def _moment(seconds: float) -> str:
     return f"{_second(int(seconds))}.{int(seconds % 1 * 1000):03}+00:00"
 
 
-def _answer_as_json(record: AnswerRecord) -> str:
+def _answer_as_json(record: AnswerRecord, origin: str) -> str:
     """Return what any other record would be: there is one for each answer."""
     message, said = _as_text(record.getMessage()), _as_json(record.said)[1:]
     asked = f'"request_id": {_as_text(request_id.get())}, ' if request_id.get() else ""
     return (
         f'{{"at": "{_moment(record.created)}", "level": "info", "logger": "portfolio.access", '
-        f'"message": {message}, {asked}{said}'
+        f'"message": {message}, {origin}{asked}{said}'
     )
 
 
 class JSONFormatter(logging.Formatter):
-    """One JSON object a line."""
+    """One JSON object a line; with a process id where there are several processes."""
+
+    def __init__(self, *, pid: int | None = None) -> None:
+        super().__init__()
+        self._pid = pid
+        self._origin = "" if pid is None else f'"pid": {pid}, '
 
     def format(self, record: logging.LogRecord) -> str:
         if isinstance(record, AnswerRecord):
-            return _answer_as_json(record)
+            return _answer_as_json(record, self._origin)
         entry: dict[str, object] = {
             "at": _moment(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            "pid": self._pid,
             "request_id": request_id.get() or None,
             **_fields(record),
         }
@@ -115,13 +124,15 @@ class JSONFormatter(logging.Formatter):
 class ConsoleFormatter(logging.Formatter):
     """Time, level, message and `key=value` pairs; coloured on a terminal."""
 
-    def __init__(self, *, colour: bool) -> None:
+    def __init__(self, *, colour: bool, pid: int | None = None) -> None:
         super().__init__()
         self._colour = colour
+        self._origin = "" if pid is None else f" [{pid}]"
 
     def format(self, record: logging.LogRecord) -> str:
         pairs = "".join(f" {key}={escape(str(value))}" for key, value in _fields(record).items())
-        head = f"{_time_of_day(int(record.created))} {record.levelname.lower():7}"
+        when = _time_of_day(int(record.created))
+        head = f"{when}{self._origin} {record.levelname.lower():7}"
         line = f"{head} {escape(record.getMessage())}{pairs}"
         if request_id.get():
             line += f" [{request_id.get()}]"
@@ -167,11 +178,26 @@ class LineHandler(logging.StreamHandler[TextIO]):
             super().flush()
 
 
-def configure_logging(*, level: str, as_json: bool, stream: TextIO | None = None) -> None:
-    """Send all logs through one handler. `level` is a name such as `info`."""
+def wants_json(settings: Settings) -> bool:
+    """Whether the log is for machines."""
+    if settings.log_format == "auto":
+        return settings.is_production and not sys.stderr.isatty()
+    return settings.log_format == "json"
+
+
+def configure_logging(
+    *, level: str, as_json: bool, with_process: bool = False, stream: TextIO | None = None
+) -> None:
+    """Send all logs through one handler. `level` is a name such as `info`.
+
+    `with_process` puts the id of this process into each line.
+    """
     out = stream or sys.stderr
+    pid = os.getpid() if with_process else None
     handler = LineHandler(out)
-    handler.setFormatter(JSONFormatter() if as_json else ConsoleFormatter(colour=out.isatty()))
+    handler.setFormatter(
+        JSONFormatter(pid=pid) if as_json else ConsoleFormatter(colour=out.isatty(), pid=pid)
+    )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     # At debug the drivers write every statement with its values, password hashes among them.

@@ -11,9 +11,22 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, Table, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+# Any number will do that nobody else takes: "portfoli" in ASCII.
+MIGRATING = int.from_bytes(b"portfoli", "big")
+
 
 def is_postgres(connection: AsyncConnection | Connection) -> bool:
     return connection.dialect.name == "postgresql"
+
+
+def wait_to_migrate(connection: Connection) -> None:
+    """Let one server at a time migrate: wait for another's transaction, hold off others with ours.
+
+    SQLite's writers wait for one another anyway. A database that takes such a lock for nothing
+    loses the order in which two servers migrate that start at the same moment.
+    """
+    if is_postgres(connection):
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
 
 
 async def wait_for_reader(connection: AsyncConnection) -> None:

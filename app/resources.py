@@ -5,7 +5,7 @@ The server and every command make one and hand it down; nothing here is a global
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from app.pictures import PictureReader
 from app.pictures.folder import PictureFolder
 from app.principals import Principals
 from app.rate_limit import CountedThrottles, Limits, MemoryThrottles, Throttles
+from app.stopping import Stopping
 from app.tokens import TokenCodec
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Resources:
     flood: Flood
     pictures: PictureReader
     picture_folder: PictureFolder
+    stopping: Stopping = field(default_factory=Stopping)
 
 
 def load_key_ring(settings: Settings) -> KeyRing:

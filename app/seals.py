@@ -129,5 +129,4 @@ def make_seal_key(settings: Settings, now: datetime) -> bool:
     path = settings.audit_keys_path
     if settings.secret_key is not None or path.exists():
         return False
-    KeyRing((new_key(now),)).write(path)
-    return True
+    return KeyRing((new_key(now),)).found(path)

@@ -9,31 +9,28 @@ import logging
 import resource
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from contextlib import suppress
-
-import uvicorn
+from math import ceil
 
 from app import __version__
 from app.config import Settings, unknown_settings
-from app.connections import Limits, Watch, watched_by
-from app.garbage import kept_for_good
-from app.main import create_app
+from app.db import Database
+from app.locks import find_too_many
 from app.memory import share_one_heap
-from app.observability import configure_logging
+from app.observability import configure_logging, wants_json
+from app.services.audit.checking import is_sealed_elsewhere
+from app.serving import Config, Server
 from app.startup import CannotStart, check_alone, make_setup_link, prepare
 
 log = logging.getLogger("portfolio")
 
 BACKLOG = 2048
-KEEP_ALIVE_SECONDS = 5
 # What a reader does not take waits here and in the process, where it is seen and given up. Left to
 # itself the system would put megabytes aside for each, also after the connection is closed.
 SEND_BUFFER_BYTES = 128 * 1024
 # What the database, the pictures and the logs need besides connections.
 OTHER_FILES = 200
-DRAIN_SECONDS = 10
 
 
 def serve(settings: Settings, report: Callable[[str], None]) -> None:
@@ -43,7 +40,10 @@ def serve(settings: Settings, report: Callable[[str], None]) -> None:
         CannotStart: the port is taken, or the instance cannot be used.
     """
     share_one_heap()
-    configure_logging(level=settings.log_level, as_json=_wants_json(settings))
+    configure_logging(level=settings.log_level, as_json=wants_json(settings))
+    too_many = find_too_many(settings)
+    if too_many is not None:
+        raise CannotStart(too_many)
     with take_port(settings) as listener:
         port: int = listener.getsockname()[1]
         settings = settings.model_copy(update={"port": port})
@@ -51,60 +51,49 @@ def serve(settings: Settings, report: Callable[[str], None]) -> None:
         prepare(settings, report)
         for name in unknown_settings():
             log.warning("Unknown setting, ignored", extra={"setting": name})
-        connections = allow_files(settings.max_connections)
-        settings = settings.model_copy(update={"max_connections": connections})
-        with kept_for_good():
-            application = create_app(settings)
-        config = uvicorn.Config(
-            application,
-            loop="uvloop",
-            http=watched_by(Watch(limits_of(settings))),
-            # No WebSocket is spoken here.
-            ws="none",
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            # What proxies say is read in proxies.py, more strictly.
-            proxy_headers=False,
-            timeout_graceful_shutdown=DRAIN_SECONDS,
-        )
-        server = GreetingServer(config, make_greeting(settings), report)
-        # uvicorn raises the signal that stopped it once more when it is done: both end in order.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with suppress(KeyboardInterrupt):
-            server.run(sockets=[listener])
-    if not server.started:
+        # Each worker takes the limit over, and its share of the connections.
+        share = ceil(settings.max_connections / settings.workers)
+        connections = allow_files(share) * settings.workers
+        if connections < settings.max_connections:
+            settings = settings.model_copy(update={"max_connections": connections})
+        greeting = make_greeting(settings)
+
+        def greet() -> None:
+            for line in greeting:
+                report(line)
+
+        serve_from = _serve_alone if settings.workers == 1 else _serve_with_workers
+        has_served = serve_from(settings, listener, greet)
+    if not has_served:
         raise CannotStart("The server could not start; the log above says why.")
     report("Stopped.")
 
 
-class GreetingServer(uvicorn.Server):
-    """Says where it is once it answers, and once Ctrl-C is its to handle."""
-
-    def __init__(
-        self, config: uvicorn.Config, greeting: list[str], report: Callable[[str], None]
-    ) -> None:
-        super().__init__(config)
-        self._greeting = greeting
-        self._report = report
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            for line in self._greeting:
-                self._report(line)
+def _serve_alone(settings: Settings, listener: socket.socket, greet: Callable[[], None]) -> bool:
+    """Serve in this process; return whether it could."""
+    server = Server(Config(settings), greet)
+    # uvicorn raises the signal that stopped it once more when it is done: both end in order.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # uvicorn exits by itself where it cannot start.
+    with suppress(KeyboardInterrupt, SystemExit):
+        server.run(sockets=[listener])
+    return server.started
 
 
-def _wants_json(settings: Settings) -> bool:
-    if settings.log_format == "auto":
-        return settings.is_production and not sys.stderr.isatty()
-    return settings.log_format == "json"
+def _serve_with_workers(
+    settings: Settings, listener: socket.socket, greet: Callable[[], None]
+) -> bool:
+    """Serve in processes of their own; return whether they could."""
+    # Imported here: few servers have any.
+    from app.workers import Workers  # noqa: PLC0415
+
+    workers = Workers(settings, listener, greet)
+    workers.run()
+    return not workers.has_failed
 
 
 def take_port(settings: Settings) -> socket.socket:
-    """Return a bound socket.
+    """Return a bound socket, on SQLite one that listens.
 
     Raises:
         CannotStart: the port is in use or forbidden, or the host is not one of this machine's.
@@ -115,25 +104,18 @@ def take_port(settings: Settings) -> socket.socket:
     # Each connection takes this over.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     try:
+        # Refused where somebody listens.
         listener.bind((settings.host, settings.port))
-        # From here on a second server is refused; uvicorn listens again, which changes nothing.
-        listener.listen(BACKLOG)
+        if settings.sqlite_path is not None:
+            # From here on a second server is refused, and who comes waits until this one is ready.
+            # uvicorn listens again, which changes nothing. On PostgreSQL there may be another
+            # server who is ready, and a load balancer that asks it if nobody listens here.
+            listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise CannotStart(_why_no_port(settings, error)) from error
     listener.set_inheritable(True)
     return listener
-
-
-def limits_of(settings: Settings) -> Limits:
-    """Return the limits that connections keep to."""
-    return Limits(
-        header_seconds=settings.header_seconds,
-        body_seconds=settings.body_seconds,
-        bytes_per_second=settings.min_bytes_per_second,
-        connections=settings.max_connections,
-        is_https=settings.is_https,
-    )
 
 
 def allow_files(connections: int) -> int:
@@ -176,6 +158,9 @@ def make_greeting(settings: Settings) -> list[str]:
     ]
     if settings.docs:
         lines.append(f"  API docs   {settings.base_url}/docs")
+    # Before the link, which is an event of the trail itself.
+    if settings.sqlite_path is None and asyncio.run(_has_other_keys(settings)):
+        lines.append("  Warning: a server of this database has other keys. All need the same.")
     link = asyncio.run(make_setup_link(settings))
     if link is not None:
         life = f"for {settings.one_time_link_hours} hours"
@@ -183,7 +168,21 @@ def make_greeting(settings: Settings) -> list[str]:
         lines.append(f"  {link}")
     if settings.is_production and not settings.is_https:
         lines.append("  Warning: plain http. Anyone on this network can read logins (ALLOW_HTTP).")
+    if settings.sqlite_path is None and asyncio.run(_has_other_keys(settings)):
+        lines.append(
+            "  Warning: another server of this database has other keys; all need the same."
+        )
     return [*lines, "  Stop with Ctrl-C."]
+
+
+async def _has_other_keys(settings: Settings) -> bool:
+    """Whether somebody without our keys was the last to write into the audit trail."""
+    database = Database(settings)
+    try:
+        async with database.transaction(read_only=True) as session:
+            return await is_sealed_elsewhere(session, keys=database.seal_keys)
+    finally:
+        await database.dispose()
 
 
 def _database_name(settings: Settings) -> str:

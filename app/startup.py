@@ -66,8 +66,8 @@ def prepare(settings: Settings, report: Report) -> None:
     made = make_instance_dir(settings.instance_dir)
     if made:
         report(f"Made {settings.instance_dir}/ (yours alone).")
-    if settings.secret_key is None and not settings.keys_path.exists():
-        KeyRing((new_key(utc_now()),)).write(settings.keys_path)
+    is_keyless = settings.secret_key is None and not settings.keys_path.exists()
+    if is_keyless and KeyRing((new_key(utc_now()),)).found(settings.keys_path):
         report(f"Made a key ring in {settings.keys_path}.")
     if make_seal_key(settings, utc_now()):
         report(f"Made a key for the audit trail in {settings.audit_keys_path}.")

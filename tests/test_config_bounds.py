@@ -44,6 +44,8 @@ class TestDefaults:
             "hash_deadline_seconds": 10,
             "login_attempts": 10,
             "login_attempts_per_account": 50,
+            "workers": 1,
+            "stop_seconds": 10,
             "login_attempts_per_address": 150,
             "known_device_days": 180,
             "code_attempts_per_hour": 10,
@@ -77,6 +79,9 @@ class TestBounds:
         ("name", "lowest", "highest"),
         [
             ("port", 0, 65535),
+            ("workers", 1, 64),
+            ("stop_seconds", 1, 600),
+            ("stop_notice_seconds", 0, 600),
             ("access_token_minutes", 1, 60),
             ("session_idle_days", 1, 90),
             ("session_max_days", 1, 365),

@@ -156,6 +156,13 @@ class TestFiles:
         uid = tmp_path.stat().st_uid
         assert findings(quiet(tmp_path), "Files")[str(tmp_path)].value == f"drwx------ {uid}"
 
+    def test_more_workers_than_sqlite_takes(self, tmp_path: Path) -> None:
+        settings = quiet(tmp_path, workers=2)
+        found = findings(settings, "Settings")["workers"]
+        assert found.verdict is Verdict.BAD
+        assert "set WORKERS to 1" in found.advice
+        assert "workers" not in findings(quiet(tmp_path), "Settings")
+
     def test_only_what_the_settings_use(self, tmp_path: Path) -> None:
         url = f"postgresql://u@127.0.0.1:{free_port()}/d"
         settings = quiet(tmp_path, secret_key="k7Xq2vN9-bT4wZ_8mJ1sR5yL3cH6pF0d", database_url=url)

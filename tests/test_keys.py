@@ -1,8 +1,11 @@
 """The key ring: what may be read, how it is written, how long rotation keeps a key."""
 
 import base64
+import errno
 import json
+import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -110,6 +113,31 @@ class TestWrite:
         with pytest.raises(OSError, match="irectory"):
             KeyRing((new_key(NOW + DAY),)).write(path)
         assert KeyRing.read(path).keys == old.keys
+
+
+class TestFound:
+    """Several servers may start at the same moment, in one folder."""
+
+    def test_one_of_many_makes_it(self, tmp_path: Path, path: Path) -> None:
+        rings = [KeyRing((new_key(NOW),)) for _ in range(20)]
+        with ThreadPoolExecutor(20) as pool:
+            made = list(pool.map(lambda ring: ring.found(path), rings))
+        assert made.count(True) == 1
+        assert KeyRing.read(path).current == rings[made.index(True)].current
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_where_nothing_has_two_names(
+        self, tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def link(*_: object) -> None:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", link)
+        ring = KeyRing((new_key(NOW),))
+        assert ring.found(path)
+        assert KeyRing.read(path).current == ring.current
+        assert list(tmp_path.iterdir()) == [path]
 
 
 class TestRing:

@@ -20,12 +20,14 @@ from sqlalchemy.pool import NullPool
 from app import migrations
 from app.config import ASSETS_DIR, Settings
 from app.engines import make_engine
-from app.standing import DatabaseTooNew, Standing, find_standing
+from app.postgres_only import wait_to_migrate
+from app.standing import DatabaseTooNew, Standing, find_revision, find_standing
 from tests.conftest import make_settings
 from tests.revisions import LINES, REVISIONS
 
 FIRST, SECOND = REVISIONS[:2]
 _numbers = itertools.count()
+_WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 USER = (
     'INSERT INTO "user" (id, public_id, uid, uid_folded, name, name_folded, role, is_active, '
@@ -227,6 +229,25 @@ class TestLookingAtSQLite:
             assert revision != FIRST
         assert path.read_bytes() == before
         assert [file.name for file in tmp_path.iterdir()] == ["portfolio.db"]
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+class TestTwoAtOnce:
+    """Two servers start on one database."""
+
+    async def test_the_second_waits_and_finds_nothing_to_do(self, settings: Settings) -> None:
+        first = make_engine(settings, poolclass=NullPool)
+        async with first.connect() as connection:
+            await connection.run_sync(wait_to_migrate)
+            second = asyncio.create_task(asyncio.to_thread(upgrade, settings))
+            async with asyncio.timeout(20):
+                while not (await connection.exec_driver_sql(_WAITING)).scalar_one():
+                    assert not second.done()
+            assert (await connection.run_sync(find_revision)) is None
+            await connection.rollback()
+        await first.dispose()
+        assert await second == LINES
+        assert await asyncio.to_thread(upgrade, settings) == []
 
 
 class TestFiles:

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from types import TracebackType
@@ -61,6 +62,25 @@ def failure(message: str) -> ExcInfo:
     with pytest.raises(RuntimeError) as error:
         raise RuntimeError(message)
     return error.type, error.value, error.tb
+
+
+class TestSeveralProcesses:
+    """Each line tells which of them wrote it; that of an answer as any other."""
+
+    @pytest.mark.parametrize("as_json", [True, False])
+    @pytest.mark.usefixtures("_logging_as_before")
+    def test_each_line_names_its_own(self, *, as_json: bool) -> None:
+        out = io.StringIO()
+        configure_logging(level="info", as_json=as_json, with_process=True, stream=out)
+        log = logging.getLogger("portfolio")
+        log.info("Hello")
+        log.handle(AnswerRecord("GET", "/", {"status": 200}))
+        log.info("Bye")
+        lines = out.getvalue().splitlines()
+        assert len(lines) == 3
+        for line in lines:
+            pid = json.loads(line)["pid"] if as_json else line.split()[1]
+            assert pid == (os.getpid() if as_json else f"[{os.getpid()}]")
 
 
 class TestEscape:

@@ -21,6 +21,26 @@ class PlaceSettings(BaseModel):
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8086, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes that serve, on PostgreSQL; SQLite takes one. `HASH_THREADS`, "
+        "`HASH_QUEUE` and `MAX_CONNECTIONS` are divided among them.",
+    )
+    stop_seconds: int = Field(
+        10,
+        ge=1,
+        le=600,
+        description="A server that is told to stop finishes what it has begun, for so long.",
+    )
+    stop_notice_seconds: int = Field(
+        0,
+        ge=0,
+        le=600,
+        description="Before that, `/readyz` says 503 for so long while everything is served as "
+        "ever, for a load balancer that asks it to look elsewhere.",
+    )
     public_url: str = Field(
         "",
         description="The address people open, such as `https://api.school.org`. Links are built "

@@ -92,6 +92,8 @@ class Connection(HttpToolsProtocol):
         if self._refusal is not None:
             raise self._refusal
         super().on_headers_complete()
+        if self.watch.is_draining:
+            self.cycle.keep_alive = False
         # Trailers would become headers of a request that is on its way already.
         self.headers = []
         self._loose = self._received = 0
@@ -156,7 +158,9 @@ class Connection(HttpToolsProtocol):
     def _allowed(self) -> float:
         limits = self.watch.limits
         if self._phase is Phase.HEAD:
-            return limits.header_seconds
+            # Who has sent nothing yet is as good as idle; that is all that a server waits to stop.
+            is_late = self.watch.is_draining and not self._loose
+            return self.timeout_keep_alive if is_late else limits.header_seconds
         if self._phase is Phase.BODY and not self.cycle.response_complete:
             return limits.allow(self._received)
         if self._phase is Phase.IDLE:
@@ -181,6 +185,13 @@ class Connection(HttpToolsProtocol):
         else:
             return self.watch.now - self._unread_since > self._unread_allowed
         return False
+
+    def shutdown(self) -> None:
+        cycle: RequestResponseCycle | None = self.cycle
+        is_idle = cycle is None or cycle.response_complete
+        # The holder of an idle connection may be sending at this moment.
+        if not (is_idle and self.watch.is_draining):
+            super().shutdown()
 
     def cut(self, reason: str) -> None:
         """End this connection without another word."""

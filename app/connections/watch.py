@@ -45,6 +45,8 @@ class Watch:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        # Whether every answer is the last on its connection, because the server stops.
+        self.is_draining = False
         self.now = 0.0
         self.period = min(1.0, limits.header_seconds / 4, limits.body_seconds / 4)
         self._open: set[Watched] = set()

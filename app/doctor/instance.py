@@ -24,6 +24,7 @@ from app.doctor.front_end import judge
 from app.doctor.second_factors import examine_second_factors
 from app.doctor.trail import examine_trail
 from app.hosts import is_loopback, read_origin, split_origin
+from app.locks import find_too_many
 from app.observability import escape
 from app.outlook import foresee
 from app.sites import read_date
@@ -153,6 +154,9 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     for name in unknown_settings():
         advice = "No setting has this name. Check the spelling."
         yield Finding("Settings", name, "unknown", Verdict.BAD, advice)
+    too_many = find_too_many(settings)
+    if too_many is not None:
+        yield Finding("Settings", "workers", "too many", Verdict.BAD, too_many)
 
 
 def _shown(name: str, value: object) -> str:

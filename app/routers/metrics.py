@@ -23,7 +23,7 @@ async def get_metrics(request: Request, resources: ResourcesDep) -> Response:
     """Tell what the server counts and measures."""
     if not _is_welcome(request, resources.settings):
         raise NotFound
-    text = await metrics.describe_server(resources)
+    text = await metrics.describe_server(resources, tallies=request.app.state.tallies)
     return Response(text, headers={"Content-Type": CONTENT_TYPE})
 
 

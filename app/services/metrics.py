@@ -24,6 +24,7 @@ from app.services.readiness import (
     PATIENCE_SECONDS,
     find_hindrances,
 )
+from app.tallies import Tallies
 
 # Counting them reads the whole table: 20 ms of a thread for 100,000. Nobody needs it more often.
 SESSIONS_EVERY_SECONDS = 60.0
@@ -44,10 +45,11 @@ def counted(login: Login[P, T]) -> Login[P, T]:
     return log_in
 
 
-async def describe_server(resources: Resources) -> str:
+async def describe_server(resources: Resources, *, tallies: Tallies | None = None) -> str:
     """Return everything that is measured, in the text format of Prometheus.
 
-    Answers also where the database does not: what had to be asked there is left out.
+    Answers also where the database does not: what had to be asked there is left out. With `tallies`
+    it is of all workers of this server.
     """
     hindrances = await find_hindrances(resources)
     if NO_DATABASE in hindrances:
@@ -55,6 +57,10 @@ async def describe_server(resources: Resources) -> str:
         resources.metrics.sessions, resources.metrics.sessions_asked_at = None, float("-inf")
     else:
         await _count_sessions(resources)
+    own = list_own_families(resources)
+    if tallies is not None:
+        tallies.write(own)
+        own = tallies.gather()
     return write(
         [
             _describe_program(resources),
@@ -66,13 +72,21 @@ async def describe_server(resources: Resources) -> str:
                 label="reason",
                 values={one.code: one in hindrances for one in HINDRANCES},
             ),
-            *resources.metrics.families(),
-            *_describe_hashing(resources),
-            *_describe_database(resources),
-            *(() if resources.cache is None else resources.cache.families()),
-            *processes.list_families(),
+            *own,
+            *_describe_sessions(resources),
         ]
     )
+
+
+def list_own_families(resources: Resources) -> list[Family]:
+    """Return what this process has counted and has at this moment, whoever else serves beside."""
+    return [
+        *resources.metrics.families(),
+        *_describe_hashing(resources),
+        *_describe_database(resources),
+        *(() if resources.cache is None else resources.cache.families()),
+        *processes.list_families(),
+    ]
 
 
 def _describe_program(resources: Resources) -> Family:
@@ -107,6 +121,9 @@ def _describe_database(resources: Resources) -> Iterator[Family]:
             "Transactions that wait for their turn to write to SQLite.",
             found.writers_waiting,
         )
+
+
+def _describe_sessions(resources: Resources) -> Iterator[Family]:
     if resources.metrics.sessions is not None:
         yield gauge(
             "portfolio_sessions",

@@ -54,7 +54,8 @@ DISK_FULL = Hindrance(
     "The disk of the instance folder or of the database is full: what is there can be read, "
     "nothing can be stored. Make room on it.",
 )
-HINDRANCES = (NO_DATABASE, MIGRATIONS_PENDING, NOT_WRITABLE, DISK_FULL)
+STOPPING = Hindrance("stopping", "The server was told to stop. Ask another one.")
+HINDRANCES = (NO_DATABASE, MIGRATIONS_PENDING, NOT_WRITABLE, DISK_FULL, STOPPING)
 
 
 async def find_hindrances(resources: Resources) -> list[Hindrance]:
@@ -66,6 +67,8 @@ async def find_hindrances(resources: Resources) -> list[Hindrance]:
     found_no_room = time.monotonic() - resources.metrics.no_room_at < NO_ROOM_SECONDS
     if found_no_room and DISK_FULL not in found:
         found.append(DISK_FULL)
+    if resources.stopping.has_begun:
+        found.append(STOPPING)
     return [hindrance for hindrance in found if hindrance is not None]
 
 

@@ -27,9 +27,9 @@ async def pause(seconds: float) -> None:
     await over.wait()
 
 
-async def until(is_so: Callable[[], bool]) -> None:
+async def until(is_so: Callable[[], bool], patience: float = PATIENCE) -> None:
     """Wait until something is so."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(patience):
         while not is_so():
             await pause(0.01)
 
@@ -40,6 +40,8 @@ class Serving:
 
     port: int
     state: ServerState
+    watch: Watch
+    stop: Callable[[], None]
 
     @property
     def connections(self) -> int:
@@ -97,6 +99,13 @@ async def connect(port: int, *, window: int = 0) -> Line:
     return Line(*await asyncio.open_connection(sock=sock, limit=window or 65536))
 
 
+def is_open(port: int) -> bool:
+    """Whether somebody takes connections at a port."""
+    with suppress(ConnectionError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
+
+
 async def ask(port: int, data: bytes) -> bytes:
     """Send bytes on a connection of their own; return all that comes back until it ends."""
     line = await connect(port)
@@ -112,17 +121,27 @@ def status(answer: bytes) -> int:
 
 
 @asynccontextmanager
-async def serving(app: Any, **limits: Any) -> AsyncIterator[Serving]:
+async def serving(app: Any, *, keep_alive: int = 5, **limits: Any) -> AsyncIterator[Serving]:
     """Serve an ASGI application with limits of a test's own."""
     usual = {"header_seconds": 0.4, "body_seconds": 0.4, "bytes_per_second": 1000}
     watch = Watch(Limits(**{"connections": 100, **usual, **limits}))
     config = uvicorn.Config(
-        app, http=watched_by(watch), ws="none", lifespan="off", log_config=None, access_log=False
+        app,
+        http=watched_by(watch),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=keep_alive,
     )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(config)
         task = asyncio.create_task(server.serve(sockets=[listener]))
         await until(lambda: server.started)
-        yield Serving(listener.getsockname()[1], server.server_state)
-        server.should_exit = True
+
+        def stop() -> None:
+            server.should_exit = True
+
+        yield Serving(listener.getsockname()[1], server.server_state, watch, stop)
+        stop()
         await task

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.middleware import security_headers
-from tests.server.raw import HEAD, WHOLE, ask, connect, pause, serving, status, until
+from tests.server.raw import HEAD, WHOLE, ask, connect, is_open, pause, serving, status, until
 
 POST = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
 DECLARED = POST + b"Content-Length: 1000\r\n\r\n"
@@ -225,6 +225,57 @@ class TestPipelining:
         answer = await ask(port, HEAD + upgrade + WHOLE)
         assert answer.count(b"HTTP/1.1 ") == 1
         assert status(answer) == 200
+
+
+class TestStopping:
+    """What holds when a server drains; workers and nodes that do are in test_workers.py."""
+
+    async def test_idle_is_left_open_and_its_next_answer_is_the_last(self, app: Listener) -> None:
+        async with serving(app) as server:
+            line = await connect(server.port)
+            await line.send(WHOLE)
+            assert b"connection: close" not in (await line.answer()).lower()
+            server.watch.is_draining = True
+            server.stop()
+            await until(lambda: not is_open(server.port))
+            await line.send(WHOLE)
+            answer = await line.rest()
+            assert status(answer) == 200
+            assert b"connection: close" in answer.lower()
+            await line.close()
+
+    async def test_whoever_has_sent_nothing_is_as_good_as_idle(self, app: Listener) -> None:
+        async with serving(app, header_seconds=100, body_seconds=0.4, keep_alive=1) as server:
+            line = await connect(server.port)
+            await until(lambda: server.connections == 1)
+            server.watch.is_draining = True
+            server.stop()
+            assert await line.rest() == b""
+            await line.close()
+
+    async def test_an_answer_on_its_way_is_finished(self, app: Listener) -> None:
+        app.go_on.clear()
+        async with serving(app) as server:
+            line = await connect(server.port)
+            await line.send(WHOLE)
+            await app.asked.wait()
+            server.watch.is_draining = True
+            server.stop()
+            await until(lambda: not is_open(server.port))
+            app.go_on.set()
+            answer = await line.rest()
+            assert status(answer) == 200
+            assert b"connection: close" in answer.lower()
+            await line.close()
+
+    async def test_in_a_hurry_idle_is_closed(self, app: Listener) -> None:
+        async with serving(app) as server:
+            line = await connect(server.port)
+            await line.send(WHOLE)
+            await line.answer()
+            server.stop()
+            assert await line.rest() == b""
+            await line.close()
 
 
 class TestTooMany:

@@ -18,6 +18,7 @@ from app.services.readiness import (
     MIGRATIONS_PENDING,
     NO_DATABASE,
     NOT_WRITABLE,
+    STOPPING,
     find_hindrances,
 )
 from tests.conftest import make_settings
@@ -107,6 +108,12 @@ class TestInstance:
         monkeypatch.setattr(readiness, "LEAST_FREE_BYTES", 2**63)
         async with at_revision(resources, None):
             assert await find_hindrances(resources) == [MIGRATIONS_PENDING, DISK_FULL]
+
+
+@ONE_ENGINE
+async def test_about_to_stop(resources: Resources) -> None:
+    resources.stopping.begin()
+    assert await find_hindrances(resources) == [STOPPING]
 
 
 def test_each_has_a_code_and_says_what_to_do() -> None:

@@ -62,6 +62,12 @@ async def look_at_end(session: AsyncSession, *, keys: SealKeys) -> tuple[int, bo
     return end.number, head is not None and tells_of(head, end, keys)
 
 
+async def is_sealed_elsewhere(session: AsyncSession, *, keys: SealKeys) -> bool:
+    """Whether the trail was last sealed with a key that is not among these."""
+    head = (await session.exec(select(AuditHead))).one_or_none()
+    return head is not None and bool(head.kid) and head.kid not in keys
+
+
 async def verify_trail(
     session: AsyncSession,
     *,
