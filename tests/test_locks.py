@@ -9,13 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.config import Settings
-from app.locks import (
-    AnotherServer,
-    beside_a_server,
-    is_served,
-    nobody_beside,
-    only_server,
-)
+from app.locks import AnotherServer, beside_a_server, is_served, nobody_beside, only_server
 from tests.conftest import make_settings
 
 # Holds the right to serve until it is killed, as a crashed server would.
