@@ -47,6 +47,7 @@ class Limits:
     login_device: Limit
     confirmation: Limit
     code: Limit
+    opened: Limit
     signup: Limit
     link: Limit
     refresh: Limit
@@ -65,6 +66,7 @@ class Limits:
             login_device=Limit("device", settings.login_attempts, _QUARTER),
             confirmation=Limit("confirmation", settings.login_attempts, _QUARTER),
             code=Limit("code", settings.code_attempts_per_hour, _HOUR),
+            opened=Limit("opened", settings.logins_per_hour, _HOUR),
             signup=Limit("signup", settings.signups_per_hour, _HOUR),
             link=Limit("link", settings.link_attempts, _QUARTER),
             refresh=Limit("refresh", settings.refresh_attempts, _QUARTER),

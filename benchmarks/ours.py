@@ -19,7 +19,7 @@ PRODUCTION = {
     "signup": "open",
 }
 # One address asks for everybody here.
-OPENED = {"SIGNUPS_PER_HOUR": "0", "POSTS_PER_HOUR": "0"}
+OPENED = {"SIGNUPS_PER_HOUR": "0", "POSTS_PER_HOUR": "0", "LOGINS_PER_HOUR": "0"}
 # So many people ask in turn who they are; check.lua knows the answer to each.
 ASKING = 100
 # More people than this nobody asks for at once.

@@ -329,6 +329,7 @@ class TestLimits:
         names = {
             "login_attempts_per_account": "login_account",
             "login_attempts_per_address": "login_address",
+            "logins_per_hour": "opened",
             "signups_per_hour": "signup",
             "link_attempts": "link",
             "refresh_attempts": "refresh",
@@ -349,4 +350,4 @@ class TestLimits:
     def test_each_counts_for_itself(self, tmp_path: Path) -> None:
         limits = Limits.read(make_settings(tmp_path))
         found = [getattr(limits, field.name).name for field in fields(limits)]
-        assert len(set(found)) == len(found) == 13
+        assert len(set(found)) == len(found) == 14

@@ -28,6 +28,12 @@ class LimitSettings(BaseModel):
         description="Wrong passwords within 15 minutes from one address for all accounts together; "
         "a school is one address. Successes do not count. 0 means no limit.",
     )
+    logins_per_hour: int = Field(
+        300,
+        ge=0,
+        le=_MOST,
+        description="Logins of one account, with the right password. 0 means no limit.",
+    )
     code_attempts_per_hour: int = Field(
         10,
         ge=1,

@@ -49,6 +49,17 @@ def code_attempt(resources: Resources, user: User) -> Attempt:
     return Attempt(resources.throttles, own=(Bucket(resources.limits.code, user.public_id),))
 
 
+async def count_login(resources: Resources, user: User) -> None:
+    """Count a login that is right: each leaves a session and an event of the trail.
+
+    Raises:
+        TooManyAttempts: there were too many of this account.
+    """
+    await Attempt(
+        resources.throttles, own=(Bucket(resources.limits.opened, user.public_id),)
+    ).count()
+
+
 def signup_attempt(resources: Resources, actor: Actor) -> Attempt:
     """Return a sign-up, counted for the address it comes from."""
     own = Bucket(resources.limits.signup, read_network(actor.client_address))

@@ -15,7 +15,7 @@ NO_LIMITS = {
     **dict.fromkeys(("login_attempts_per_account", "login_attempts_per_address"), 0),
     **dict.fromkeys(("signups_per_hour", "link_attempts", "refresh_attempts"), 0),
     **dict.fromkeys(("posts_per_hour", "creations_per_hour", "pictures_per_hour"), 0),
-    "changes_per_hour": 0,
+    **dict.fromkeys(("changes_per_hour", "logins_per_hour"), 0),
 }
 
 

@@ -14,7 +14,7 @@ from tests.security.conftest import Stage
 from tests.security.operations import Operation, list_operations
 from tests.wire import ONE_ENGINE, SESSION
 
-_HASH = "takes a hash each time"
+_HASH = "takes a hash each time; logins and sign-ups are counted besides"
 _ENDS = "ends something, of which what begins it is counted or takes a hash"
 _ADMIN = "is an admin's"
 _READS = "only reads"

@@ -250,3 +250,42 @@ class TestEveryWayIn:
         assert refuses(answer, within=900)
         assert "Too many attempts. Try again in 15 minutes." in answer.text
         assert "the wrong one" not in answer.text
+
+
+@limited(logins_per_hour=3)
+class TestRightLogins:
+    WAYS = (
+        ("/api/v1/auth/login", "json", "uid"),
+        ("/api/v1/auth/token", "data", "username"),
+        ("/api/authenticate", "json", "uid"),
+        ("/login", "data", "username"),
+    )
+
+    @pytest.mark.parametrize(("path", "kind", "name"), WAYS)
+    async def test_of_one_account(
+        self, app: FastAPI, people: People, path: str, kind: str, name: str
+    ) -> None:
+        """Each would leave a session and an event, wherever it comes from."""
+        await people.create("ada")
+        await people.create("bob")
+
+        async def log_in(client: httpx.AsyncClient, uid: str) -> httpx.Response:
+            sent: dict[str, Any] = {kind: {name: uid, "password": PASSWORD}}
+            return await client.post(path, **sent)
+
+        for number in range(3):
+            async with visitor(app, address=f"192.0.2.{number}") as device:
+                assert (await log_in(device, "ada")).status_code < 400
+        async with visitor(app, address="192.0.2.9") as device:
+            assert refuses(await log_in(device, "ada"), within=1200)
+            assert (await log_in(device, "bob")).status_code < 400
+
+    async def test_wrong_ones_are_counted_elsewhere(
+        self, client: httpx.AsyncClient, people: People
+    ) -> None:
+        await people.create("ada")
+        body = {"uid": "ada", "password": "not her password"}
+        for _ in range(4):
+            assert (await client.post("/api/v1/auth/login", json=body)).status_code == 401
+        body["password"] = PASSWORD
+        assert (await client.post("/api/v1/auth/login", json=body)).status_code == 200
