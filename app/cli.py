@@ -23,6 +23,7 @@ from app.garbage import kept_for_good
 from app.keys import KeyRing, new_key
 from app.legacy.importer.command import import_flask
 from app.models import Role, utc_now
+from app.move_commands import move
 from app.principals import OPERATOR
 from app.resources import Resources
 from app.schemas import UserAdminUpdate, UserCreate
@@ -109,6 +110,7 @@ def run_doctor(origin: str | None) -> None:
 
 cli.command("backup")(backup)
 cli.command("restore")(restore)
+cli.command("move")(move)
 cli.command("import-flask")(one_sentence()(import_flask))
 for group in (users, keys, audit_commands):
     cli.add_command(group)

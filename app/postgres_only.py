@@ -35,6 +35,21 @@ async def wait_for_reader(connection: AsyncConnection) -> None:
         await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
 
 
+async def count_others(connection: AsyncConnection) -> int:
+    """Return how many other connections to the same database there are. SQLite cannot tell."""
+    if not is_postgres(connection):
+        return 0
+    query = (
+        select(func.count())
+        .select_from(text("pg_stat_activity"))
+        .where(
+            text("datname = current_database() AND backend_type = 'client backend'"),
+            text("pid <> pg_backend_pid()"),
+        )
+    )
+    return (await connection.execute(query)).scalar_one()
+
+
 async def take_time(connection: AsyncConnection) -> None:
     """Let a transaction of a command take as long as its statements and locks need."""
     if is_postgres(connection):

@@ -19,6 +19,20 @@ _REVISION = re.compile(r"""^revision: str = ["'](\w+)["']$""", re.MULTILINE)
 _BEFORE = re.compile(r"""^down_revision: str \| None = (?:["'](\w+)["']|None)$""", re.MULTILINE)
 
 
+# The table that a move keeps in its target until it is at its end.
+MOVING = "portfolio_move"
+
+
+class HalfMoved(Exception):
+    """The database is half of another, which a move has not brought to its end."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A move into this database was cut off. Run the same `portfolio move` again, or use "
+            "the database that it came from."
+        )
+
+
 class DatabaseTooNew(Exception):
     """The database has a revision this code does not know: an older program meets newer data."""
 
@@ -36,6 +50,7 @@ async def find_standing(settings: Settings) -> Standing:
 
     Raises:
         DatabaseTooNew: the database's revision is not one of ours.
+        HalfMoved: a move into it was cut off.
     """
     current = None
     if settings.sqlite_path is None or settings.sqlite_path.is_file():
@@ -43,6 +58,8 @@ async def find_standing(settings: Settings) -> Standing:
         try:
             async with engine.connect() as connection:
                 current = await connection.run_sync(find_revision)
+                if await connection.run_sync(_is_half_moved):
+                    raise HalfMoved
         finally:
             await engine.dispose()
     return _compare(current, list_revisions(ASSETS_DIR / "alembic" / "versions"))
@@ -53,6 +70,10 @@ def find_revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def _is_half_moved(connection: Connection) -> bool:
+    return inspect(connection).has_table(MOVING)
 
 
 def _compare(current: str | None, revisions: tuple[str, ...]) -> Standing:

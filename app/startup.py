@@ -26,7 +26,7 @@ from app.models import LinkPurpose, utc_now
 from app.principals import OPERATOR
 from app.seals import make_seal_key
 from app.services import accounts, audit, links
-from app.standing import DatabaseTooNew, Standing, find_standing
+from app.standing import DatabaseTooNew, HalfMoved, Standing, find_standing
 
 Report = Callable[[str], None]
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -241,6 +241,8 @@ def read_standing(settings: Settings) -> Standing:
             f"The database is newer than this program (revision {error}). "
             "Update the program, or restore a backup from before."
         ) from error
+    except HalfMoved as error:
+        raise CannotStart(str(error)) from error
     except (OSError, SQLAlchemyError, ValueError, TypeError) as error:
         # The last two come from an address that nobody can take apart.
         raise CannotStart(_explain(settings, error)) from error

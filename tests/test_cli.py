@@ -157,7 +157,7 @@ class TestHelp:
     def test_there_are_these_commands(self) -> None:
         assert {path for path, command in self.commands() if not hasattr(command, "commands")} == {
             *("serve", "migrate", "doctor", "backup", "restore", "keys rotate", "keys make"),
-            "users list",
+            *("users list", "move"),
             *("users create", "users promote", "users disable", "users reset", "import-flask"),
             *("users remove-second-factor", "audit list", "audit verify", "audit export"),
         }

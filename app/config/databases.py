@@ -91,6 +91,24 @@ def read_address(address: str) -> URL:
     return url.update_query_dict({"host": hosts, "port": ports})
 
 
+def mask_password(url: str) -> str:
+    """Return an address without its password and without its query, which may hold another.
+
+    SQLAlchemy takes it apart, as it does to connect: another reader may see the password elsewhere.
+    """
+    try:
+        address = read_address(url)
+        parts = address.set(query={})
+    except (ArgumentError, ValueError):
+        return "(set, cannot be read)"
+    # A password with an @ that is not escaped ends in what is read as the host.
+    host = (parts.host or "").rpartition("@")[2]
+    several = address.query.get("host", "")
+    if not host and "," in several:
+        host = str(several)
+    return parts.set(host=host).render_as_string(hide_password=True)
+
+
 def is_unverified(address: str) -> bool:
     """Whether this leads to PostgreSQL on another machine that need not prove itself.
 

@@ -11,11 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pydantic import SecretStr
-from sqlalchemy.exc import ArgumentError
 
 from app.breaches import check_list
 from app.config import Settings, unknown_settings
-from app.config.databases import read_address
+from app.config.databases import mask_password
 from app.doctor.asking import NO_ANSWER, Answer, ask
 from app.doctor.backups import examine_backups
 from app.doctor.cache import examine_cache
@@ -167,24 +166,6 @@ def _shown(name: str, value: object) -> str:
     if name == "database_url" and value:
         return mask_password(str(value))
     return ", ".join(value) if isinstance(value, tuple) else str(value)
-
-
-def mask_password(url: str) -> str:
-    """Return an address without its password and without its query, which may hold another.
-
-    SQLAlchemy takes it apart, as it does to connect: another reader may see the password elsewhere.
-    """
-    try:
-        address = read_address(url)
-        parts = address.set(query={})
-    except (ArgumentError, ValueError):
-        return "(set, cannot be read)"
-    # A password with an @ that is not escaped ends in what is read as the host.
-    host = (parts.host or "").rpartition("@")[2]
-    several = address.query.get("host", "")
-    if not host and "," in several:
-        host = str(several)
-    return parts.set(host=host).render_as_string(hide_password=True)
 
 
 def _database(settings: Settings) -> Iterator[Finding]:

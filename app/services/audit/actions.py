@@ -39,6 +39,7 @@ ACTIONS = {
     "post-changed": "Changed somebody's post",
     "post-deleted": "Deleted somebody's post",
     "database-imported": "Old database imported",
+    "database-moved": "Database moved here",
     "backup-made": "Backup made",
     "backup-restored": "Backup put back",
     "keys-rotated": "New key for logins made",
