@@ -19,12 +19,14 @@ PRODUCTION = {
     "signup": "open",
 }
 # One address asks for everybody here.
-OPENED = {"SIGNUPS_PER_HOUR": "0", "POSTS_PER_HOUR": "0", "LOGINS_PER_HOUR": "0"}
+OPENED = dict.fromkeys(
+    ("SIGNUPS_PER_HOUR", "POSTS_PER_HOUR", "LOGINS_PER_HOUR", "CHANGES_PER_HOUR"), "0"
+)
 # So many people ask in turn who they are; check.lua knows the answer to each.
 ASKING = 100
 # More people than this nobody asks for at once.
 MOST_LISTED = 10_000
-WHO = "/api/v1/auth/session"
+WHO, ME = "/api/v1/auth/session", "/api/v1/users/me"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json"}
 
@@ -112,9 +114,17 @@ def _writing(logins: list[instance.Login]) -> dict[str, Ask]:
         request("POST", "/api/post", headers={**JSON, **bearer(login)}, body=post.encode())
         for login in logins[1 : ASKING + 1]
     )
+    name = f'{{"name":"{number}"}}'
+    changes = tuple(
+        request(
+            "PATCH", ME, headers={**JSON, **bearer(login)}, body=f'{{"name":"{number}"}}'.encode()
+        )
+        for login in logins[1 : ASKING + 1]
+    )
     log_ins = tuple(log_in(login) for login in logins[1 : ASKING + 1])
     return {
         "login": Ask(log_ins, start=b'{"access_token":"', least=300),
         "signup": Ask((sign_up,), status=201, start=b'{"id":"', least=150),
+        "change": Ask(changes, start=b'{"id":"', least=150),
         "post": Ask(posts, start=b'{"id":', least=80),
     }
