@@ -116,9 +116,7 @@ def _writing(logins: list[instance.Login]) -> dict[str, Ask]:
     )
     name = f'{{"name":"{number}"}}'
     changes = tuple(
-        request(
-            "PATCH", ME, headers={**JSON, **bearer(login)}, body=f'{{"name":"{number}"}}'.encode()
-        )
+        request("PATCH", ME, headers={**JSON, **bearer(login)}, body=name.encode())
         for login in logins[1 : ASKING + 1]
     )
     log_ins = tuple(log_in(login) for login in logins[1 : ASKING + 1])

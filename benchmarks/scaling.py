@@ -1,12 +1,12 @@
 """What more processes and more servers give: `python -m benchmarks.scaling`.
 
 One PostgreSQL with 10,000 people, and on it in turn: one server of one worker, one of two workers,
-two servers of one worker each. Asked are "who am I", which costs a query, logins, which cost a hash,
-and changes of a name, which the audit trail tells one after the other.
+two servers of one worker each. Asked are "who am I", which costs a query, logins, which cost a
+hash, and changes of a name, which the audit trail tells one after the other.
 
-Servers, PostgreSQL and the load share the same cores, so that the ratios are less than what machines
-of their own would give. What a request costs of a processor's time, here and in PostgreSQL, is what
-docs/scaling.md reckons with.
+Servers, PostgreSQL and the load share the same cores, so that the ratios are less than what
+machines of their own would give. What a request costs of a processor's time, here and in
+PostgreSQL, is what docs/scaling.md reckons with.
 """
 
 import asyncio
