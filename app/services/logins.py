@@ -85,7 +85,7 @@ async def authenticate(
         if not await second_factors.use_code(resources, actor, user=user, factor=factor, code=code):
             raise refusal
     await attempt.succeed()
-    await throttling.count_login(resources, user)
+    await throttling.count_login(resources, user=user)
     if stronger is not None:
         async with resources.database.transaction() as session:
             await _replace_hash(session, user, stronger)
@@ -117,7 +117,7 @@ async def go_on(resources: Resources, actor: Actor, *, ticket: str, code: Secret
     if not await second_factors.use_code(resources, actor, user=user, factor=factor, code=code):
         raise CodeRefused
     await attempt.succeed()
-    await throttling.count_login(resources, user)
+    await throttling.count_login(resources, user=user)
     return user
 
 

@@ -49,7 +49,7 @@ def code_attempt(resources: Resources, user: User) -> Attempt:
     return Attempt(resources.throttles, own=(Bucket(resources.limits.code, user.public_id),))
 
 
-async def count_login(resources: Resources, user: User) -> None:
+async def count_login(resources: Resources, *, user: User) -> None:
     """Count a login that is right: each leaves a session and an event of the trail.
 
     Raises:
