@@ -8,7 +8,7 @@ EXTRAS = postgresql cache tracing
 # Where a gap in the tests would be a gap in the door.
 GUARDED = app/tokens.py,app/passwords*.py,app/principals.py,app/services/sessions*.py
 
-.PHONY: help run test unit fuzz mutants check races bench bench-quick soak fix wheel lock advisories image-test clean
+.PHONY: help run test unit fuzz mutants check races chaos bench bench-quick soak fix wheel lock advisories image-test clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,10 @@ check: ## The same without the tests
 races: ## Fifty requests at once for what one may get, a hundred rounds on both databases
 	@sh scripts/setup dev
 	.venv/bin/python -m pytest -n auto tests/security/test_races.py --races 100
+
+chaos: ## Kill servers and databases under load, 500 times each; power cuts; 64 writers for a minute
+	@sh scripts/setup dev
+	.venv/bin/python -m pytest -n auto tests/crash tests/server/test_full_disk.py --crashes 500 --writing 60 -rP
 
 bench: ## Measure against bare routes and other frameworks, write docs/performance.md: 25 minutes
 	@sh scripts/setup dev

@@ -61,6 +61,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--crashes", type=int, default=30, help="Crashes of each kind; make chaos has 500."
     )
+    parser.addoption(
+        "--writing", type=float, default=3, help="Seconds that 64 write; make chaos has 60."
+    )
 
 
 @pytest.hookimpl(wrapper=True)

@@ -49,6 +49,10 @@ class Ledger:
         if self.acknowledged >= self.goal:
             self.reached.set()
 
+    def forget(self, key: Hashable) -> None:
+        """Say nothing about a fact any more."""
+        self.facts.pop(key, None)
+
     def settle(self, found: Facts) -> list[str]:
         """Compare with what is there; return what was lost or half done, and believe the rest."""
         wrong = []

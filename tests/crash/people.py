@@ -133,7 +133,7 @@ class Person:
 
     async def _send_picture(self, client: httpx.AsyncClient, picture: bytes) -> None:
         # Which file it is only the answer says. What is there without one the rows must tell.
-        self._ledger.facts.pop(("picture", self.uid), None)
+        self._ledger.forget(("picture", self.uid))
         answer = await ask(
             client, "PUT", f"{USERS}/me/picture", token=self._token, content=picture, headers=JPEG
         )
