@@ -35,6 +35,14 @@ def test_there_is_none(settings: Settings) -> None:
     assert found(settings, database_connections=55)["connections"].verdict is Verdict.FINE
 
 
+def test_there_is_too_little_for_all_workers(settings: Settings) -> None:
+    assert found(settings, workers=2)["connections"].verdict is Verdict.FINE
+    said = found(settings, workers=3)["connections"]
+    assert said.verdict is Verdict.BAD
+    assert "DATABASE_CONNECTIONS to 17" in said.advice
+    assert found(settings, workers=3, database_connections=17)["connections"].advice == ""
+
+
 def test_no_writes(settings: Settings, postgres_server: str) -> None:
     databases.execute(postgres_server, "ALTER DATABASE test SET default_transaction_read_only = on")
     said = found(settings)["writes"]

@@ -35,20 +35,18 @@ def examine_connections(settings: Settings) -> list[Finding]:
         return [Finding(_HEADING, _NAME, "cannot be counted", Verdict.NOTE, "Look at its log.")]
     needed = settings.database_connections + CONNECTIONS
     processes = server.room // needed
+    is_enough = processes >= settings.workers
+    most = max(1, server.room // settings.workers - CONNECTIONS)
     advice = (
-        ""
-        if processes
-        else (
-            f"Set DATABASE_CONNECTIONS to {max(1, server.room - CONNECTIONS)} or less, or raise "
-            "max_connections in PostgreSQL; backups and commands need some too."
-        )
+        f"Set DATABASE_CONNECTIONS to {most} or less, or raise max_connections in PostgreSQL; "
+        "backups and commands need some too."
     )
     room = Finding(
         _HEADING,
         _NAME,
         f"{needed} for each process, of {server.room}: {processes} fit",
-        Verdict.BAD if advice else Verdict.FINE,
-        advice,
+        Verdict.FINE if is_enough else Verdict.BAD,
+        "" if is_enough else advice,
     )
     found = [Finding(_HEADING, "version", server.version), room]
     if server.is_read_only:
