@@ -23,7 +23,7 @@ from tests.revisions import REVISIONS
 from tests.server.family import is_renewed, line_to_each, workers_of
 from tests.server.raw import Line, status, until
 from tests.server.topology import Topology, find_nginx, running
-from tests.server.traffic import traffic
+from tests.server.traffic import asks_of, traffic
 
 ROUNDS = 100
 _COOKIE = re.compile(rb"\r\nset-cookie: portfolio_session=([^;]+);", re.IGNORECASE)
@@ -61,14 +61,10 @@ async def workers(topology: Topology) -> AsyncIterator[list[Line]]:
         yield found
 
 
-def write(method: str, path: str, cookie: str, **body: Any) -> bytes:
+async def ask(line: Line, method: str, path: str, cookie: str, **body: Any) -> bytes:
     sent = json.dumps(body).encode() if body else b""
     headers = {**ours.JSON, "Cookie": f"portfolio_session={cookie}"}
-    return request(method, path, headers=headers, body=sent)
-
-
-async def ask(line: Line, method: str, path: str, cookie: str, **body: Any) -> bytes:
-    await line.send(write(method, path, cookie, **body))
+    await line.send(request(method, path, headers=headers, body=sent))
     return await line.answer()
 
 
@@ -156,13 +152,8 @@ class TestThroughNginx:
         self, topology: Topology, logins: list[Login]
     ) -> None:
         """One node is ended and started anew, the workers of the other are replaced."""
-        asks = [request("GET", ours.WHO, headers=ours.cookie(logins[12]))]
-        # Nobody counts what an admin changes, and no proxy sends that twice.
-        for name in ("Ada", "Bob"):
-            path = f"/api/v1/users/{logins[13].uid}"
-            asks.append(write("PATCH", path, logins[0].cookie, name=name))
         ended, renewed = topology.nodes
-        async with traffic(topology.port, *asks) as seen:
+        async with traffic(topology.port, *asks_of(logins[0], logins[12])) as seen:
             await asyncio.to_thread(ended.stop)
             await seen.more()
             await asyncio.to_thread(ended.start)

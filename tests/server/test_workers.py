@@ -26,7 +26,7 @@ from tests.server.conftest import Start
 from tests.server.family import is_renewed, line_to_each, workers_of
 from tests.server.process import RunningServer, run_command
 from tests.server.raw import connect, is_open, pause, status, until
-from tests.server.traffic import traffic
+from tests.server.traffic import asks_of, traffic
 
 ON_POSTGRESQL = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 HEALTH = request("GET", "/healthz")
@@ -59,15 +59,6 @@ def server(settings: Settings, start: Start) -> Iterator[RunningServer]:
 @pytest.fixture
 def port(server: RunningServer) -> int:
     return int(server.url.rpartition(":")[2])
-
-
-def asks_of(login: Login) -> list[bytes]:
-    """Return a read, and a write that must not be made twice."""
-    body = json.dumps({"uid": login.uid, "password": people.PASSWORD}).encode()
-    return [
-        request("GET", ours.WHO, headers=ours.cookie(login)),
-        request("POST", "/api/v1/auth/login", headers=ours.JSON, body=body),
-    ]
 
 
 async def figures(server: RunningServer) -> Exposition:
@@ -132,7 +123,7 @@ class TestWorkers:
         self, server: RunningServer, port: int, logins: list[Login]
     ) -> None:
         old = workers_of(server)
-        async with traffic(port, *asks_of(logins[0])) as seen:
+        async with traffic(port, *asks_of(*logins[:2])) as seen:
             server.process.send_signal(signal.SIGHUP)
             await until(lambda: is_renewed(workers_of(server), old), START_PATIENCE)
             await seen.more()

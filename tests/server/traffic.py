@@ -7,11 +7,15 @@ request, and so has an answer of 500 or more.
 
 import asyncio
 import itertools
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from benchmarks import ours
+from benchmarks.asks import request
+from benchmarks.instance import Login
 from tests.server.raw import Line, connect, status, until
 
 
@@ -37,20 +41,20 @@ class Traffic:
     async def ask_on(self, first: int) -> None:
         """Ask one request after the other, on a new connection where the old one was closed."""
         line: Line | None = None
-        for request in itertools.islice(itertools.cycle(self.requests), first, None):
+        for asked in itertools.islice(itertools.cycle(self.requests), first, None):
             if self.is_over:
                 break
             try:
                 line = line or await connect(self.port)
-                line = await self._ask(line, request)
+                line = await self._ask(line, asked)
             except (OSError, EOFError, TimeoutError) as error:
-                self.failures.append(f"{request.partition(b' HTTP')[0].decode()}: {error!r}")
+                self.failures.append(f"{asked.partition(b' HTTP')[0].decode()}: {error!r}")
                 line = None
         if line is not None:
             await line.close()
 
-    async def _ask(self, line: Line, request: bytes) -> Line | None:
-        await line.send(request)
+    async def _ask(self, line: Line, asked: bytes) -> Line | None:
+        await line.send(asked)
         answer = await line.answer()
         found = status(answer)
         self.statuses[found] += 1
@@ -60,6 +64,16 @@ class Traffic:
             await line.close()
             return None
         return line
+
+
+def asks_of(admin: Login, other: Login) -> list[bytes]:
+    """Return a read, and writes that no proxy sends twice and that nobody counts: an admin's."""
+    asks = [request("GET", ours.WHO, headers=ours.cookie(other))]
+    for name in ("Ada", "Bob"):
+        body = json.dumps({"name": name}).encode()
+        headers = {**ours.JSON, **ours.cookie(admin)}
+        asks.append(request("PATCH", f"/api/v1/users/{other.uid}", headers=headers, body=body))
+    return asks
 
 
 @asynccontextmanager
