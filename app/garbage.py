@@ -8,6 +8,9 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+# So many are new before Python looks among them: what some dozen requests have in hand is none.
+_NEW_OBJECTS = 5_000
+
 
 @contextmanager
 def kept_for_good() -> Iterator[None]:
@@ -17,4 +20,5 @@ def kept_for_good() -> Iterator[None]:
         yield
     finally:
         gc.freeze()
+        gc.set_threshold(_NEW_OBJECTS)
         gc.enable()

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from app.breaches import BreachedPasswords
 from app.config import Settings
@@ -146,7 +146,10 @@ class PasswordHasher:
             initializer=_yield_to_others if sys.platform == "linux" else None,
         )
         self.turns = Turns(
-            at_once=threads, places=settings.hash_queue, patience=settings.hash_deadline_seconds
+            at_once=threads,
+            places=settings.hash_queue,
+            patience=settings.hash_deadline_seconds,
+            ahead=1,
         )
 
     async def judge(
@@ -208,21 +211,21 @@ class PasswordHasher:
         try:
             if admit is not None:
                 await admit()
-            future = self._pool.submit(work)
+            timed = _Timed(work)
+            future = self._pool.submit(timed)
         except BaseException:
             self.turns.give_back()
             raise
-        self._give_back_after(future)
+        self._give_back_after(future, timed)
         return await asyncio.wrap_future(future)
 
-    def _give_back_after(self, future: Future[T]) -> None:
+    def _give_back_after(self, future: Future[T], timed: "_Timed[T]") -> None:
         """End a turn when the work is over. Whoever gave up meanwhile does not end the work."""
-        loop, started = asyncio.get_running_loop(), time.monotonic()
+        loop = asyncio.get_running_loop()
 
         def give_back(_: Future[T]) -> None:
-            took = time.monotonic() - started
             with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
-                loop.call_soon_threadsafe(self._end_turn, loop, took)
+                loop.call_soon_threadsafe(self._end_turn, loop, timed.seconds)
 
         future.add_done_callback(give_back)
 
@@ -256,6 +259,21 @@ class PasswordHasher:
             # The old servers hashed what was typed, however it was composed.
             spellings.append(password)
         return any(self._context.verify(spelling, known_hash) for spelling in spellings)
+
+
+class _Timed(Generic[T]):
+    """A piece of work, and the seconds that it took once it was begun."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self.seconds = 0.0
+
+    def __call__(self) -> T:
+        started = time.monotonic()
+        try:
+            return self._work()
+        finally:
+            self.seconds = time.monotonic() - started
 
 
 def _yield_to_others() -> None:

@@ -18,31 +18,38 @@ _LATEST = 0.1
 class Turns:
     """A queue in front of workers. All calls are made on the event loop.
 
-    `places` are those at work and in the queue together; `patience` is in seconds.
+    `places` are those at work and in the queue together; `patience` is in seconds. So many as
+    `ahead` says have their turn while all workers are still busy: none of them has to wait until
+    the loop has time to send the next.
     """
 
-    def __init__(self, *, at_once: int, places: int, patience: float) -> None:
+    def __init__(self, *, at_once: int, places: int, patience: float, ahead: int = 0) -> None:
         self._at_once = at_once
         self._places = places
         self._patience = patience
-        self._free = at_once
+        self._free = self._turns = at_once + ahead
         self._queue: deque[asyncio.Future[None]] = deque()
         self._average = 0.0
         # Pieces of work that are over, and the seconds they took in all.
         self.done, self.seconds = 0, 0.0
 
     @property
+    def _begun(self) -> int:
+        return self._turns - self._free
+
+    @property
     def running(self) -> int:
-        return self._at_once - self._free
+        return min(self._begun, self._at_once)
 
     @property
     def waiting(self) -> int:
-        return len(self._queue)
+        return self._begun - self.running + len(self._queue)
 
     @property
     def estimate(self) -> float:
-        """The seconds until whoever comes now has a turn, judged by how long others took."""
-        return 0.0 if self._free else (len(self._queue) + 1) * self._average / self._at_once
+        """The seconds until whoever comes now is at work, judged by how long others took."""
+        is_idle = self.running < self._at_once
+        return 0.0 if is_idle else (self.waiting + 1) * self._average / self._at_once
 
     async def wait(self) -> None:
         """Wait for a turn. Whoever got one gives it back.

@@ -50,8 +50,8 @@ async def queue(turns: Turns) -> "asyncio.Task[None]":
     return task
 
 
-def make(*, at_once: int = 1, places: int = 3, patience: float = 30.0) -> Turns:
-    return Turns(at_once=at_once, places=places, patience=patience)
+def make(*, at_once: int = 1, places: int = 3, patience: float = 30.0, ahead: int = 0) -> Turns:
+    return Turns(at_once=at_once, places=places, patience=patience, ahead=ahead)
 
 
 async def is_busy(turns: Turns) -> bool:
@@ -138,6 +138,37 @@ class TestFigures:
         assert (turns.running, turns.waiting, turns.done, turns.seconds) == (1, 0, 1, 0.5)
         turns.give_back()
         assert (turns.running, turns.waiting, turns.done, turns.seconds) == (0, 0, 1, 0.5)
+
+
+class TestAhead:
+    """Turns for the next pieces of work, which lie ready for whichever worker is free first."""
+
+    async def test_so_many_more_have_their_turn(self) -> None:
+        turns = make(at_once=2, places=9, ahead=1)
+        waiting = [await queue(turns) for _ in range(5)]
+        assert [task.done() for task in waiting] == [True, True, True, False, False]
+        turns.give_back(0.1)
+        await let_others_go_on()
+        assert [task.done() for task in waiting] == [True, True, True, True, False]
+        waiting[4].cancel()
+
+    async def test_count_as_waiting(self) -> None:
+        turns = make(at_once=1, places=3, ahead=1)
+        for running, waiting in ((1, 0), (1, 1), (1, 2)):
+            await queue(turns)
+            assert (turns.running, turns.waiting) == (running, waiting)
+        assert await is_busy(turns)
+
+    async def test_what_one_waits_for_is_the_work_before(self) -> None:
+        turns = make(at_once=1, places=9, ahead=1)
+        await turns.wait()
+        turns.give_back(100.0)
+        assert turns.estimate == 0.0
+        await turns.wait()
+        one = turns.estimate
+        assert one > 0.0
+        await turns.wait()
+        assert turns.estimate == pytest.approx(2 * one)
 
 
 class TestPatience:

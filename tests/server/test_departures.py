@@ -12,7 +12,7 @@ import pytest
 from tests.server.conftest import Start
 
 # Seconds of work for one hash, so that all of this happens during the first.
-SLOW = {"ARGON2_MEMORY_KIB": "262144", "ARGON2_TIME": "20", "HASH_THREADS": "1", "HASH_QUEUE": "2"}
+SLOW = {"ARGON2_MEMORY_KIB": "262144", "ARGON2_TIME": "20", "HASH_THREADS": "1", "HASH_QUEUE": "3"}
 SOON = 2.0
 
 
@@ -39,11 +39,11 @@ def test_who_has_gone_does_not_keep_a_place(start: Start) -> None:
     with ExitStack() as stack:
         # It would finish the hash before it stops.
         stack.callback(server.kill)
-        three = [stack.enter_context(ask(server.url)) for _ in range(3)]
-        # One at work, one waiting, and one for whom there is no place.
-        (refused,) = answered(*three, within=30)
+        four = [stack.enter_context(ask(server.url)) for _ in range(4)]
+        # One at work, the next one, one waiting, and one for whom there is no place.
+        (refused,) = answered(*four, within=30)
         assert refused.recv(4096).startswith(b"HTTP/1.1 503 ")
-        for connection in three:
+        for connection in four:
             connection.close()
         until = time.monotonic() + SOON
         while time.monotonic() < until:
