@@ -34,7 +34,7 @@ from app.conditional_get import ConditionalGet
 from app.config import Settings
 from app.cors import CORS, LostCookies, Preflights
 from app.error_handlers import respond
-from app.errors import AppError, DatabaseBusy
+from app.errors import AppError, DatabaseBusy, PicturesAway
 from app.locks import only_server
 from app.metrics import Metrics
 from app.middleware import (
@@ -116,7 +116,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def _clean_up(resources: Resources) -> None:
     try:
         await remove_leftovers(resources)
-    except (DatabaseBusy, SQLAlchemyError, OSError):
+    except (DatabaseBusy, PicturesAway, SQLAlchemyError, OSError):
         # Nobody can reach them; the next start tries again.
         log.warning("What a crash may have left was not looked for", exc_info=True)
 

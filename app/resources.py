@@ -20,6 +20,7 @@ from app.metrics import Metrics
 from app.passwords import PasswordHasher
 from app.pictures import PictureReader
 from app.pictures.folder import PictureFolder
+from app.pictures.store import PictureStore
 from app.principals import Principals
 from app.rate_limit import CountedThrottles, Limits, MemoryThrottles, Throttles
 from app.stopping import Stopping
@@ -48,7 +49,7 @@ class Resources:
     cache: "CacheLine | None"
     flood: Flood
     pictures: PictureReader
-    picture_folder: PictureFolder
+    picture_store: PictureStore
     stopping: Stopping = field(default_factory=Stopping)
 
 
@@ -71,6 +72,10 @@ def _make_throttles(settings: Settings, ring: KeyRing) -> tuple[Throttles, "Cach
     return SharedThrottles(line, secret), line
 
 
+def _open_store(settings: Settings) -> PictureStore:
+    return PictureFolder(settings.pictures_dir, is_elsewhere=settings.are_pictures_elsewhere)
+
+
 @asynccontextmanager
 async def open_resources(
     settings: Settings, metrics: Metrics | None = None
@@ -79,6 +84,7 @@ async def open_resources(
     metrics = metrics or Metrics()
     database = Database(settings)
     hasher = PasswordHasher(settings)
+    store = _open_store(settings)
     try:
         ring = load_key_ring(settings)
         codec = TokenCodec(ring)
@@ -98,8 +104,9 @@ async def open_resources(
             cache=cache,
             flood=Flood(),
             pictures=PictureReader(),
-            picture_folder=PictureFolder(settings.uploads_dir),
+            picture_store=store,
         )
     finally:
         hasher.close()
+        await store.close()
         await database.dispose()

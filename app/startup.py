@@ -23,6 +23,7 @@ from app.extras import POSTGRESQL, find_lack
 from app.keys import KeyRing, new_key
 from app.locks import beside_a_server, is_served
 from app.models import LinkPurpose, utc_now
+from app.pictures.store import find_fault
 from app.principals import OPERATOR
 from app.seals import make_seal_key
 from app.services import accounts, audit, links
@@ -114,8 +115,12 @@ def check_instance_dir(path: Path) -> None:
 
 
 def check_features(settings: Settings) -> None:
-    """Raise CannotStart if a list of passwords or a client is missing that is to be used."""
-    reason = check_list(settings.breached_passwords) or find_lack(settings)
+    """Raise CannotStart if a list, a client or a folder is missing that is to be used."""
+    reason = (
+        check_list(settings.breached_passwords)
+        or find_lack(settings)
+        or find_fault(settings.uploads_dir)
+    )
     if reason is not None:
         raise CannotStart(reason)
 

@@ -293,7 +293,8 @@ class TestExplain:
         monkeypatch.setenv(name.upper(), "hunter2" if name != "site_name" else "hunter2" * 10)
         error = problem()
         if error is None:
-            assert name in {"instance_dir", "keys_dir", "allowed_hosts", "breached_passwords"}
+            folders = {"instance_dir", "keys_dir", "uploads_dir"}
+            assert name in {*folders, "allowed_hosts", "breached_passwords"}
         else:
             assert name.upper() in explain(error)
             assert "hunter2" not in explain(error) + str(error)

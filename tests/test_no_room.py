@@ -188,7 +188,7 @@ class TestPictures:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         with monkeypatch.context() as patched:
-            patched.setattr(resources.picture_folder, "write", write)
+            patched.setattr(resources.picture_store, "write", write)
             answer = await ada.put(PICTURE, content=photo(), headers=headers)
             assert answer.status_code == 507
         assert (await ada.get("/api/v1/users/me")).status_code == 200

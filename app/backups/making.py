@@ -26,7 +26,8 @@ from app.backups.postgres import dump_database
 from app.backups.refusals import AnotherBackup, CannotBackUp, NotABackup
 from app.backups.sqlite import Damaged, check_database, copy_database
 from app.config import Settings
-from app.pictures.folder import is_name, sync_folder
+from app.pictures.folder import sync_folder
+from app.pictures.store import is_name
 from app.principals import Actor
 from app.progress import Stages
 from app.services import audit
@@ -114,7 +115,7 @@ def _check_room(settings: Settings, database: Path | None, work: Path, place: Pa
     """Raise CannotBackUp unless there is room for the copy and for the file that it goes into."""
     # How large a dump will be is not known before.
     size = 0 if database is None else database.stat().st_size
-    whole = size + sum(map(_size, list_pictures(settings.uploads_dir)))
+    whole = size + sum(map(_size, list_pictures(settings.pictures_dir)))
     is_one_disk = work.stat().st_dev == place.stat().st_dev
     for folder, needed in ((work, size), (place, whole + (size if is_one_disk else 0))):
         wanted = needed + SPARE_BYTES
@@ -152,13 +153,13 @@ def _write(order: Order, database: Path | None, work: Path, writer: Writer) -> N
     settings, stages = order.settings, order.stages
     # Pictures never change: those that the database will name are there before its copy is made,
     # or come while it is made.
-    _add_pictures(writer, settings.uploads_dir, stages)
+    _add_pictures(writer, settings.pictures_dir, stages)
     engine: Engine = "postgresql" if database is None else "sqlite"
     copy = work / DATABASES[engine]
     revision = _copy(order, database, copy)
     with stages.stage("writing", copy.stat().st_size) as advance:
         writer.add(copy.name, copy, advance)
-    _add_pictures(writer, settings.uploads_dir, stages)
+    _add_pictures(writer, settings.pictures_dir, stages)
     if order.with_keys:
         for path in (settings.keys_path, settings.audit_keys_path):
             writer.add(path.name, path, lambda _count: None)

@@ -42,6 +42,7 @@ from app.keys import KeyRing
 from app.locks import AnotherServer, nobody_beside, only_server
 from app.models import OneTimeLink, UserSession
 from app.pictures.folder import sync_folder
+from app.pictures.store import find_fault
 from app.principals import OPERATOR
 from app.progress import Stages
 from app.seals import make_seal_key
@@ -81,7 +82,7 @@ def restore_backup(
             )
         if with_keys and are_keys_elsewhere(settings):
             raise CannotRestore(f"{KEYS_ELSEWHERE} Restore without --with-keys.")
-        _check(database, archive, with_keys=with_keys)
+        _check(settings, database, archive, with_keys=with_keys)
         settings.instance_dir.mkdir(mode=0o700, exist_ok=True)
         with _alone(settings, database):
             work = _Restoring(settings, database, archive, stages, with_keys, now)
@@ -126,7 +127,7 @@ def _alone(settings: Settings, database: Path) -> Iterator[None]:
         ) from error
 
 
-def _check(database: Path, archive: Archive, *, with_keys: bool) -> None:
+def _check(settings: Settings, database: Path, archive: Archive, *, with_keys: bool) -> None:
     """Raise CannotRestore where it can be told before anything is read or written."""
     manifest = archive.manifest
     if manifest.revision not in list_revisions(ASSETS_DIR / "alembic" / "versions"):
@@ -136,6 +137,10 @@ def _check(database: Path, archive: Archive, *, with_keys: bool) -> None:
         )
     if with_keys and not manifest.has_keys:
         raise CannotRestore("There are no keys in this backup. Restore it without --with-keys.")
+    _check_room(settings, database, manifest)
+
+
+def _check_room(settings: Settings, database: Path, manifest: Manifest) -> None:
     size = manifest.members[DATABASES["sqlite"]].size
     # It may grow while it is migrated.
     wanted = sum(member.size for member in manifest.members.values()) + size + SPARE_BYTES
@@ -144,8 +149,12 @@ def _check(database: Path, archive: Archive, *, with_keys: bool) -> None:
         place = place.parent
     if not place.is_dir():
         raise CannotRestore(f"The folder of {database} does not exist. Make it first.")
-    if shutil.disk_usage(place).free < wanted:
-        raise CannotRestore(f"There is no room: {place} needs {wanted // 2**20} MB.")
+    fault = find_fault(settings.uploads_dir)
+    if fault is not None:
+        raise CannotRestore(fault)
+    for folder in filter(None, (place, settings.uploads_dir)):
+        if shutil.disk_usage(folder).free < wanted:
+            raise CannotRestore(f"There is no room: {folder} needs {wanted // 2**20} MB.")
 
 
 class _Restoring:
@@ -182,7 +191,7 @@ class _Restoring:
         staged = self._stage_database(stage, report)
         asyncio.run(_close_old_doors(staged, manifest, self._now))
         fold(stage / STAGED)
-        here = {path.name for path in list_pictures(self._settings.uploads_dir)}
+        here = {path.name for path in list_pictures(self._settings.pictures_dir)}
         pictures = frozenset(manifest.pictures)
         plan = Plan(
             aside=self._aside,
@@ -226,7 +235,7 @@ class _Restoring:
 
     def _add_pictures(self, names: Sequence[str]) -> None:
         """Put pictures beside those that are here. Nothing names them yet."""
-        folder = self._settings.uploads_dir
+        folder = self._settings.pictures_dir
         folder.mkdir(mode=0o700, exist_ok=True)
         with self._stages.stage("pictures", len(names)) as advance:
             for name in names:

@@ -133,7 +133,7 @@ def _undo(settings: Settings, database: Path, plan: Plan) -> None:
         log.replace(database.with_name(log.name))
     for name in plan.added:
         for left in (name, part_of(name)):
-            (settings.uploads_dir / left).unlink(missing_ok=True)
+            (settings.pictures_dir / left).unlink(missing_ok=True)
     if plan.aside.exists():
         shutil.rmtree(plan.aside)
 
@@ -144,11 +144,14 @@ def _complete(settings: Settings, plan: Plan, stage: Path) -> None:
         for name in KEYS:
             if (stage / name).exists():
                 _replace_keys(settings.instance_dir / name, stage / name, plan.aside / name)
-    strangers = [p for p in list_pictures(settings.uploads_dir) if p.name not in plan.pictures]
+    strangers = [p for p in list_pictures(settings.pictures_dir) if p.name not in plan.pictures]
     if strangers:
         (plan.aside / "uploads").mkdir(mode=0o700, exist_ok=True)
+    # Another server may use a folder that lies elsewhere: what is there stays, until the next start
+    # finds that no row names it.
+    put = shutil.copy2 if settings.are_pictures_elsewhere else shutil.move
     for picture in strangers:
-        shutil.move(picture, plan.aside / "uploads" / picture.name)
+        put(picture, plan.aside / "uploads" / picture.name)
 
 
 def _replace_keys(present: Path, new: Path, kept: Path) -> None:

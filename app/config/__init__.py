@@ -172,8 +172,13 @@ class Settings(
         return (self.keys_dir or self.instance_dir) / "audit-keys.json"
 
     @property
-    def uploads_dir(self) -> Path:
-        return self.instance_dir / "uploads"
+    def pictures_dir(self) -> Path:
+        return self.uploads_dir or self.instance_dir / "uploads"
+
+    @property
+    def are_pictures_elsewhere(self) -> bool:
+        """Whether they lie where others may keep theirs too."""
+        return self.uploads_dir is not None
 
     @property
     def backups_dir(self) -> Path:

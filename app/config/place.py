@@ -55,6 +55,11 @@ class PlaceSettings(BaseModel):
     instance_dir: Path = Field(
         Path("instance"), description="Folder of all that survives: database, keys, pictures."
     )
+    uploads_dir: Path | None = Field(
+        None,
+        description="Folder of the pictures, where that is not `uploads` in the instance folder: "
+        "such as one that several servers share. It must be there.",
+    )
     database_url: str = Field(
         "",
         description="`postgresql://user:password@host/name`, or `sqlite:///path`. Several "

@@ -26,6 +26,7 @@ from app.hosts import is_loopback, read_origin, split_origin
 from app.locks import find_too_many
 from app.observability import escape
 from app.outlook import foresee
+from app.pictures.store import MARK, find_fault
 from app.sites import read_date
 from app.startup import OTHERS, CannotStart, how_to_close, is_exposed, read_standing
 
@@ -102,6 +103,8 @@ def _files(settings: Settings) -> Iterator[Finding]:
     if settings.secret_key is None:
         for path in (settings.keys_path, settings.audit_keys_path):
             yield _file(path) if settings.keys_dir is None else _mounted(settings, path)
+    if settings.uploads_dir is not None:
+        yield _uploads(settings.uploads_dir)
     if settings.sqlite_path is not None:
         yield _file(settings.sqlite_path)
     if settings.breached_passwords is not None:
@@ -124,6 +127,23 @@ def _file(path: Path) -> Finding:
     if mode & OTHERS:
         wanted = "700" if path.is_dir() else "600"
         return Finding("Files", str(path), text, Verdict.BAD, f"Run: chmod {wanted} {path}")
+    return Finding("Files", str(path), text)
+
+
+def _uploads(path: Path) -> Finding:
+    """Look at a folder that servers may share, by a group perhaps."""
+    fault = find_fault(path)
+    if fault is not None:
+        return Finding("Files", str(path), "cannot be used", Verdict.BAD, fault)
+    text = f"{stat.filemode(path.stat().st_mode)} {_owner(path)}"
+    if path.stat().st_mode & stat.S_IRWXO:
+        return Finding("Files", str(path), text, Verdict.BAD, f"Run: chmod o-rwx {path}")
+    if not (path / MARK).exists():
+        advice = (
+            "The server has not marked it as its own: it is new, or is not mounted, or somebody "
+            "else's files are in it. What crashes leave there is not removed."
+        )
+        return Finding("Files", str(path), text, Verdict.NOTE, advice)
     return Finding("Files", str(path), text)
 
 

@@ -55,6 +55,7 @@ a slug for programs, a title, and advice on what to do next. Services raise them
     └── Unavailable 503
         ├── TooManyConnections
         ├── HashingBusy           too many logins wait for a hash
+        ├── PicturesAway          the folder or store of pictures is out of reach
         ├── PicturesBusy          too many pictures wait to be decoded
         ├── DatabaseBusy          no connection in time, or the database cannot be reached
         │   └── OutcomeUnknown    it was lost during a commit, of which nobody knows the end
@@ -93,6 +94,7 @@ from app.errors.content import (
     NotYours,
     PictureNotFound,
     PictureRefused,
+    PicturesAway,
     PicturesBusy,
     PostNotFound,
     SectionNotFound,
@@ -160,6 +162,7 @@ __all__ = [
     "PasswordNeeded",
     "PictureNotFound",
     "PictureRefused",
+    "PicturesAway",
     "PicturesBusy",
     "PostNotFound",
     "RefreshTokenInvalid",

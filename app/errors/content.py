@@ -68,3 +68,8 @@ class PictureRefused(Unprocessable):
 class PicturesBusy(Unavailable):
     slug = "pictures-busy"
     title = "Many pictures are being read at once"
+
+
+class PicturesAway(Unavailable):
+    slug = "pictures-away"
+    title = "Where the pictures lie is out of reach"

@@ -24,6 +24,7 @@ from app.errors import (
     PasswordNeeded,
     PictureNotFound,
     PictureRefused,
+    PicturesAway,
     PicturesBusy,
     SignupClosed,
     TokenInvalid,
@@ -210,7 +211,7 @@ async def get_my_picture(
 
 @router.put(
     "/me/picture",
-    responses=refusals(*READ, PictureRefused, TooManyAttempts, PicturesBusy),
+    responses=refusals(*READ, PictureRefused, TooManyAttempts, PicturesAway, PicturesBusy),
     openapi_extra={"requestBody": PICTURE_BODY},
     max_body_size=MAX_BYTES,
 )

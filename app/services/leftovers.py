@@ -2,25 +2,28 @@
 
 The file of a picture is written before the row that names it, and removed after the row has gone;
 a server that is killed in between leaves a file that nobody can reach.
+
+A place that the settings name may hold what is somebody else's. It is marked with the digest of the
+first event of our trail, which never changes and goes along with every backup; nothing is removed
+from a place with another mark. One without any is marked where all in it is ours.
 """
 
-import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlmodel import col, select
 
 from app.locks import nobody_beside
-from app.models import Picture
-from app.pictures.folder import is_partial
+from app.models import AuditEvent, Picture
 from app.resources import Resources
 
 log = logging.getLogger("portfolio.pictures")
 
-# On PostgreSQL other servers share the folder: what they are just writing has no row yet.
+# Other servers share the place: what they are just writing has no row yet. Far longer than any
+# request takes, however much their clocks differ from that of the place.
 _SHARED_SECONDS = 3600.0
 _AT_ONCE = 500
 
@@ -30,20 +33,24 @@ async def remove_leftovers(resources: Resources) -> int:
 
     Raises:
         DatabaseBusy: the database is out of reach.
-        OSError: the folder cannot be read or written.
+        PicturesAway, OSError: the place of the pictures cannot be read or written.
     """
-    path = resources.settings.sqlite_path
-    age = 0.0 if path is not None else _SHARED_SECONDS
+    path, store = resources.settings.sqlite_path, resources.picture_store
+    is_shared = path is None or resources.settings.are_pictures_elsewhere
+    before = time.time() - (_SHARED_SECONDS if is_shared else 0.0)
     with _nobody_writes(path) as is_alone:
         if not is_alone:
             return 0
-        files = await asyncio.to_thread(resources.picture_folder.list_files, time.time() - age)
-        removed = 0
-        for start in range(0, len(files), _AT_ONCE):
-            some = files[start : start + _AT_ONCE]
-            unused = await _find_unused(resources, some)
-            await asyncio.to_thread(_remove, unused)
-            removed += len(unused)
+        stored = await store.list_stored()
+        unused = await _find_unused(resources, [one.name for one in stored])
+        if resources.settings.are_pictures_elsewhere:
+            is_known = not unused and (stored or not await _has_pictures(resources))
+            if not await _is_ours(resources, is_known=bool(is_known)):
+                return 0
+        old = [one.name for one in stored if one.name in unused and one.changed_at <= before]
+        for name in old:
+            await store.erase(name)
+        removed = len(old) + await store.erase_partial(before)
     if removed:
         log.warning("Removed files that a crash had left", extra={"files": removed})
     return removed
@@ -59,15 +66,32 @@ def _nobody_writes(path: Path | None) -> Iterator[bool]:
         yield is_alone
 
 
-async def _find_unused(resources: Resources, files: list[Path]) -> list[Path]:
-    names = {file.stem for file in files}
-    query = select(Picture.name).where(col(Picture.name).in_(names))
+async def _find_unused(resources: Resources, names: Sequence[str]) -> set[str]:
+    unused = set(names)
+    for start in range(0, len(names), _AT_ONCE):
+        some = names[start : start + _AT_ONCE]
+        query = select(Picture.name).where(col(Picture.name).in_(some))
+        async with resources.database.transaction(read_only=True) as session:
+            unused.difference_update((await session.exec(query)).all())
+    return unused
+
+
+async def _has_pictures(resources: Resources) -> bool:
     async with resources.database.transaction(read_only=True) as session:
-        used = set((await session.exec(query)).all())
-    # One that was not written to its end has another ending.
-    return [file for file in files if is_partial(file) or file.stem not in used]
+        return (await session.exec(select(Picture.id).limit(1))).first() is not None
 
 
-def _remove(files: list[Path]) -> None:
-    for file in files:
-        file.unlink(missing_ok=True)
+async def _is_ours(resources: Resources, *, is_known: bool) -> bool:
+    """Whether the place has our mark. It gets it where what is in it is known to be ours."""
+    mark = await resources.picture_store.read_mark()
+    query = select(AuditEvent.digest).where(AuditEvent.id == 1)
+    async with resources.database.transaction(read_only=True) as session:
+        owner = (await session.exec(query)).one_or_none()
+    if owner is None:
+        return False
+    if mark is None and is_known:
+        await resources.picture_store.set_mark(owner)
+        return True
+    if mark != owner:
+        log.warning("The place of the pictures is not marked as ours: nothing is cleaned up there")
+    return mark == owner

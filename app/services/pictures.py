@@ -21,7 +21,7 @@ from app.errors import (
 )
 from app.models import Picture, Profile, Role, User, new_public_id
 from app.pictures import Rewritten
-from app.pictures.folder import is_name
+from app.pictures.store import is_name
 from app.principals import Actor
 from app.resources import Resources
 from app.services import audit, profiles, throttling
@@ -65,6 +65,7 @@ async def set_picture(
     Raises:
         Unauthenticated: nobody is logged in.
         PictureRefused: it is no picture, or too large a one.
+        PicturesAway: the place where it is to lie is out of reach.
         UserNotFound: the account has just been deleted.
     """
     if actor.user_id is None:
@@ -86,12 +87,13 @@ async def store_picture(
     """Keep a picture that was decoded before, as somebody's profile picture.
 
     Raises:
+        PicturesAway: the place where it is to lie is out of reach.
         UserNotFound: there is no such account.
     """
     name = new_public_id()
-    folder = resources.picture_folder
-    when_undone(session, partial(folder.remove, name))
-    await folder.write(name, rewritten.webp)
+    store = resources.picture_store
+    when_undone(session, partial(store.remove, name))
+    await store.write(name, rewritten.webp)
     user = await _lock(session, user_id)
     picture = Picture(
         name=name,
@@ -138,17 +140,18 @@ async def remove_files(session: AsyncSession, *, user_id: int | None, resources:
     """
     names = (await session.exec(select(Picture.name).where(Picture.user_id == user_id))).all()
     for name in names:
-        when_kept(session, partial(resources.picture_folder.remove, name))
+        when_kept(session, partial(resources.picture_store.remove, name))
 
 
 async def read_picture(resources: Resources, *, name: str) -> bytes:
     """Return the WebP of a picture that was found before.
 
     Raises:
-        PictureNotFound: it has just been replaced, or somebody emptied the folder.
+        PictureNotFound: it has just been replaced, or somebody emptied the place.
+        PicturesAway: the place is out of reach.
     """
     try:
-        return await resources.picture_folder.read(name)
+        return await resources.picture_store.read(name)
     except FileNotFoundError as error:
         log.warning("A picture has no file", extra={"picture": name})
         raise PictureNotFound from error
@@ -210,6 +213,6 @@ async def _lock(session: AsyncSession, user_id: int | None) -> User:
 
 
 async def _drop(session: AsyncSession, picture: Picture, resources: Resources) -> None:
-    when_kept(session, partial(resources.picture_folder.remove, picture.name))
+    when_kept(session, partial(resources.picture_store.remove, picture.name))
     await session.delete(picture)
     await session.flush()

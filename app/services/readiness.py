@@ -15,7 +15,7 @@ from typing import Literal
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import ASSETS_DIR, Settings
-from app.errors import DatabaseBusy
+from app.errors import DatabaseBusy, PicturesAway
 from app.resources import Resources
 from app.standing import find_revision, list_revisions
 
@@ -54,8 +54,13 @@ DISK_FULL = Hindrance(
     "The disk of the instance folder or of the database is full: what is there can be read, "
     "nothing can be stored. Make room on it.",
 )
+PICTURES_AWAY = Hindrance(
+    "pictures-out-of-reach",
+    "Pictures cannot be stored. Look whether the folder of UPLOADS_DIR is mounted, and may be "
+    "written to by the server's user.",
+)
 STOPPING = Hindrance("stopping", "The server was told to stop. Ask another one.")
-HINDRANCES = (NO_DATABASE, MIGRATIONS_PENDING, NOT_WRITABLE, DISK_FULL, STOPPING)
+HINDRANCES = (NO_DATABASE, MIGRATIONS_PENDING, NOT_WRITABLE, DISK_FULL, PICTURES_AWAY, STOPPING)
 
 
 async def find_hindrances(resources: Resources) -> list[Hindrance]:
@@ -67,6 +72,7 @@ async def find_hindrances(resources: Resources) -> list[Hindrance]:
     found_no_room = time.monotonic() - resources.metrics.no_room_at < NO_ROOM_SECONDS
     if found_no_room and DISK_FULL not in found:
         found.append(DISK_FULL)
+    found.append(await _look_at_pictures(resources))
     if resources.stopping.has_begun:
         found.append(STOPPING)
     return [hindrance for hindrance in found if hindrance is not None]
@@ -93,6 +99,15 @@ async def _look_at_database(resources: Resources) -> Hindrance | None:
     # A revision that is not known is newer than this program. That refuses to start with it, but
     # what runs already goes on: in a rolling update all old servers would be gone at once.
     return MIGRATIONS_PENDING if revision is None or revision in known[:-1] else None
+
+
+async def _look_at_pictures(resources: Resources) -> Hindrance | None:
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await resources.picture_store.check()
+    except (PicturesAway, OSError):
+        return PICTURES_AWAY
+    return None
 
 
 @cache

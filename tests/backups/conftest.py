@@ -66,8 +66,8 @@ class Instance:
         asyncio.run(_add_user(self.settings, uid))
 
     def add_picture(self, name: str) -> None:
-        self.settings.uploads_dir.mkdir(mode=0o700, exist_ok=True)
-        (self.settings.uploads_dir / f"{name}.webp").write_bytes(name.encode() * 100)
+        self.settings.pictures_dir.mkdir(mode=0o700, exist_ok=True)
+        (self.settings.pictures_dir / f"{name}.webp").write_bytes(name.encode() * 100)
 
     def query(self, statement: str) -> list[tuple[object, ...]]:
         return ask(self.database, statement)
@@ -78,7 +78,7 @@ class Instance:
 
     @property
     def pictures(self) -> list[str]:
-        return sorted(path.stem[0] for path in self.settings.uploads_dir.iterdir())
+        return sorted(path.stem[0] for path in self.settings.pictures_dir.iterdir())
 
     def state(self) -> dict[str, bytes]:
         """Return every file with something in it, but for what SQLite keeps beside a database."""
@@ -130,5 +130,5 @@ def moved_on(instance: Instance) -> tuple[Instance, Path]:
     made = instance.back_up()
     instance.add_user("bob")
     instance.add_picture(PICTURES[2])
-    (instance.settings.uploads_dir / f"{PICTURES[1]}.webp").unlink()
+    (instance.settings.pictures_dir / f"{PICTURES[1]}.webp").unlink()
     return instance, made

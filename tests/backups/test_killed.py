@@ -63,7 +63,7 @@ while is_killed:
         "living": database.execute(
             "SELECT count(*) FROM user_session WHERE revoked_at IS NULL"
         ).fetchone()[0],
-        "pictures": sorted(path.name[0] for path in settings.uploads_dir.iterdir()),
+        "pictures": sorted(path.name[0] for path in settings.pictures_dir.iterdir()),
         "keys": json.loads(settings.keys_path.read_text())["keys"][0]["kid"],
         "whole": whole,
         "left": sorted(p.name for p in folder.iterdir() if "restoring" in p.name),
@@ -93,7 +93,7 @@ def prepare(instance: Instance, folder: Path) -> tuple[Path, Path, str]:
     )
     instance.add_user("bob")
     instance.add_picture(PICTURES[2])
-    (instance.settings.uploads_dir / f"{PICTURES[1]}.webp").unlink()
+    (instance.settings.pictures_dir / f"{PICTURES[1]}.webp").unlink()
     origin = folder / "origin"
     origin.mkdir(mode=0o700)
     for name in ("portfolio.db", "keys.json", "audit-keys.json", "uploads"):

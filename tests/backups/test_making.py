@@ -161,7 +161,7 @@ class TestMade:
         assert leftovers(instance) == [made.name]
 
     def test_a_picture_that_goes_meanwhile(self, instance: Instance) -> None:
-        stray = instance.settings.uploads_dir / f"{'D' * 16}.webp"
+        stray = instance.settings.pictures_dir / f"{'D' * 16}.webp"
         stray.symlink_to("nowhere")
         with open_archive(instance.back_up()) as archive:
             assert len(archive.manifest.pictures) == 2

@@ -140,7 +140,7 @@ class TestRefused:
             Instance(other).restore(made)
 
     def test_a_picture_cannot_be_written(self, instance: Instance) -> None:
-        large = instance.settings.uploads_dir / f"{PICTURES[2]}.webp"
+        large = instance.settings.pictures_dir / f"{PICTURES[2]}.webp"
         large.write_bytes(b"x" * 2**20)
         made = instance.back_up()
         large.unlink()
@@ -149,7 +149,7 @@ class TestRefused:
 
     def test_what_cannot_be_undone_is_told(self, moved_on: Moved) -> None:
         instance, made = moved_on
-        in_the_way = instance.settings.uploads_dir / f"{PICTURES[1]}.webp.part"
+        in_the_way = instance.settings.pictures_dir / f"{PICTURES[1]}.webp.part"
         in_the_way.mkdir()
         with pytest.raises(CannotRestore, match="the next start does that"):
             instance.restore(made)
@@ -179,6 +179,25 @@ class TestRestored:
         assert stat.S_IMODE(aside.stat().st_mode) == 0o700
         assert ask(aside / "portfolio.db", "SELECT count(*) FROM user") == [(2,)]
         assert [path.stem[0] for path in (aside / "uploads").iterdir()] == ["C"]
+
+    def test_pictures_elsewhere(self, moved_on: Moved, tmp_path: Path) -> None:
+        """Another server may use the folder: what the backup has not is copied, not taken away."""
+        instance, made = moved_on
+        shared = tmp_path / "shared"
+        instance.settings.pictures_dir.rename(shared)
+        instance.settings = instance.settings.model_copy(update={"uploads_dir": shared})
+        assert instance.pictures == ["A", "C"]
+        aside = instance.restore(made).aside
+        assert aside is not None
+        assert instance.pictures == ["A", "B", "C"]
+        assert [path.stem[0] for path in (aside / "uploads").iterdir()] == ["C"]
+        assert instance.back_up() is not None
+        assert not (instance.settings.instance_dir / "uploads").exists()
+
+    def test_no_folder_for_pictures_elsewhere(self, moved_on: Moved, tmp_path: Path) -> None:
+        instance, made = moved_on
+        other = instance.settings.model_copy(update={"uploads_dir": tmp_path / "unmounted"})
+        assert "Make or mount it" in refusal(Instance(other), made)
 
     def test_no_login_lives_again(self, moved_on: Moved) -> None:
         instance, made = moved_on

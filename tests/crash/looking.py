@@ -79,7 +79,7 @@ def look_at_files(
 ) -> list[str]:
     """Return which pictures have no file; unless some may be left over, also what has no row."""
     names = {f"{value}.webp" for key, value in facts.items() if key[0] == "picture"}  # type: ignore[index]
-    folder = settings.uploads_dir
+    folder = settings.pictures_dir
     files = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
     wrong = [f"without a file: {name}" for name in names - files]
     if not may_be_left:

@@ -34,7 +34,7 @@ async def put(client: httpx.AsyncClient, value: object, path: str = PFP) -> http
 
 
 def files(resources: Resources) -> list[Path]:
-    folder = resources.settings.uploads_dir
+    folder = resources.settings.pictures_dir
     return sorted(folder.rglob("*")) if folder.exists() else []
 
 
@@ -269,7 +269,7 @@ class TestOldHoles:
         ada = await people.create_and_log_in("ada.lovelace")
         await put(ada, as_text(photo()))
         (file,) = files(resources)
-        assert file.parent == resources.settings.uploads_dir
+        assert file.parent == resources.settings.pictures_dir
         assert not [path for path in everything(resources) if "lovelace" in path.name]
         # A new uid moves nothing and loses nothing.
         await ada.patch("/api/v1/users/me", json={"uid": "countess"})

@@ -39,7 +39,7 @@ class TestRefused:
         visitor = await people.visitor()
         answer = await visitor.post(path, headers=HTML, **WRITES[path])  # type: ignore[arg-type]
         assert answer.status_code == 401
-        assert not settings.uploads_dir.exists()
+        assert not settings.pictures_dir.exists()
 
     @pytest.mark.parametrize("path", WRITES)
     async def test_another_site(self, people: People, settings: Settings, path: str) -> None:
@@ -47,7 +47,7 @@ class TestRefused:
         headers = {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost:4100"}
         answer = await ada.post(path, headers=headers, **WRITES[path])  # type: ignore[arg-type]
         assert answer.status_code == 403
-        assert not settings.uploads_dir.exists()
+        assert not settings.pictures_dir.exists()
 
     @ONE_ENGINE
     @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ class TestRefused:
         assert message in page.message("picture")
         assert answer.text.count("<title>Error: ") == 1
         assert "me.svg" not in answer.text
-        assert not settings.uploads_dir.exists()
+        assert not settings.pictures_dir.exists()
 
     @ONE_ENGINE
     @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ class TestRefused:
         two = [("picture", ("a.jpg", photo())), ("picture", ("b.jpg", photo()))]
         answer = await ada.post("/account/picture", files=two, headers=HTML)
         assert answer.status_code == 400
-        assert not settings.uploads_dir.exists()
+        assert not settings.pictures_dir.exists()
 
     @ONE_ENGINE
     async def test_a_form_without_files(self, people: People) -> None:

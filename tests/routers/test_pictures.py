@@ -49,7 +49,7 @@ class TestSet:
     async def test_nobody(self, client: httpx.AsyncClient, settings: Settings, method: str) -> None:
         answer = await client.request(method, MINE, content=photo(), headers=JPEG)
         assert answer.status_code == 401
-        assert not settings.uploads_dir.exists()
+        assert not settings.pictures_dir.exists()
 
     async def test_a_body_is_not_read_for_nobody(self, app: FastAPI) -> None:
         """Not one byte of it: strangers hold no memory."""
@@ -77,7 +77,7 @@ class TestSet:
         assert answer.status_code == 422
         assert answer.headers["Content-Type"] == PROBLEM
         assert answer.json()["type"] == "/problems#picture-refused"
-        assert not settings.uploads_dir.exists()
+        assert not settings.pictures_dir.exists()
 
     @ONE_ENGINE
     async def test_too_many_bytes(self, people: People, settings: Settings) -> None:
@@ -95,7 +95,7 @@ class TestSet:
             answer = await ada.put(MINE, content=source, headers=JPEG)
             assert answer.status_code == 413
             assert answer.headers["Content-Type"] == PROBLEM
-        assert not settings.uploads_dir.exists()
+        assert not settings.pictures_dir.exists()
 
     @ONE_ENGINE
     @pytest.mark.parametrize("path", [MINE, "/api/id/pfp", "/account/picture"])
@@ -174,7 +174,7 @@ class TestSet:
         url = await put(ada)
         assert (await boss.delete("/api/v1/users/ada")).status_code == 204
         assert (await boss.get(url)).status_code == 404
-        assert list(settings.uploads_dir.iterdir()) == []
+        assert list(settings.pictures_dir.iterdir()) == []
 
 
 class TestShow:

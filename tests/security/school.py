@@ -219,7 +219,7 @@ async def _admit(app: FastAPI, uid: str, place: int) -> Person:
         user_id = user.id or 0
         born = _BORN + timedelta(days=31 * place)
         picture = Picture(user_id=user_id, width=80, height=60, size_bytes=1)
-        await resources.picture_folder.write(picture.name, photo("WEBP"))
+        await resources.picture_store.write(picture.name, photo("WEBP"))
         session.add(picture)
         await session.flush()
         session.add(
@@ -272,7 +272,7 @@ async def dump(resources: Resources) -> dict[str, list[dict[str, Any]]]:
 
 def files(resources: Resources) -> dict[str, bytes]:
     """Return the pictures that are kept, by name."""
-    folder = resources.settings.uploads_dir
+    folder = resources.settings.pictures_dir
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
@@ -301,8 +301,10 @@ async def _count_on(connection: AsyncConnection, table: Table) -> None:
 
 
 def _restore_files(resources: Resources, school: School) -> None:
-    kept = {resources.picture_folder.path_of(item.picture) for item in school.people.values()}
-    for path in resources.settings.uploads_dir.iterdir():
+    kept = {
+        resources.settings.pictures_dir / f"{item.picture}.webp" for item in school.people.values()
+    }
+    for path in resources.settings.pictures_dir.iterdir():
         if path not in kept:
             path.unlink()
     for path in kept:

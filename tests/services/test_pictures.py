@@ -80,7 +80,7 @@ async def names(resources: Resources) -> set[str]:
 
 def files(resources: Resources) -> set[str]:
     """Return the names of all files in the folder."""
-    folder = resources.settings.uploads_dir
+    folder = resources.settings.pictures_dir
     return {path.name for path in folder.iterdir()} if folder.exists() else set()
 
 
@@ -164,7 +164,7 @@ class TestSet:
     async def test_a_folder_that_cannot_be_written_to(
         self, resources: Resources, ada: User
     ) -> None:
-        await asyncio.to_thread(resources.settings.uploads_dir.write_text, "a file in its place")
+        await asyncio.to_thread(resources.settings.pictures_dir.write_text, "a file in its place")
         with pytest.raises(FileExistsError):
             await give(resources, ada)
         assert await names(resources) == set()
@@ -185,7 +185,7 @@ class TestSet:
         self, resources: Resources, ada: User
     ) -> None:
         await give(resources, ada)
-        folder: Path = resources.settings.uploads_dir
+        folder: Path = resources.settings.pictures_dir
         for path in (folder, *(folder / name for name in files(resources))):
             assert stat.S_IMODE(path.lstat().st_mode) & 0o077 == 0
 
@@ -242,7 +242,7 @@ class TestRemove:
 
     async def test_one_whose_file_is_gone_already(self, resources: Resources, ada: User) -> None:
         picture = await give(resources, ada)
-        resources.picture_folder.remove(picture.name)
+        resources.picture_store.remove(picture.name)
         with pytest.raises(PictureNotFound):
             await pictures.read_picture(resources, name=picture.name)
         assert await remove(resources, acting(ada), ada)

@@ -18,6 +18,7 @@ from app.services.readiness import (
     MIGRATIONS_PENDING,
     NO_DATABASE,
     NOT_WRITABLE,
+    PICTURES_AWAY,
     STOPPING,
     find_hindrances,
 )
@@ -114,6 +115,19 @@ class TestInstance:
 async def test_about_to_stop(resources: Resources) -> None:
     resources.stopping.begin()
     assert await find_hindrances(resources) == [STOPPING]
+
+
+@ONE_ENGINE
+class TestPictures:
+    @pytest.fixture
+    def settings_changes(self, tmp_path: Path) -> dict[str, Path]:
+        (tmp_path / "pictures").mkdir(mode=0o700)
+        return {"uploads_dir": tmp_path / "pictures"}
+
+    async def test_are_out_of_reach(self, resources: Resources, settings: Settings) -> None:
+        assert await find_hindrances(resources) == []
+        settings.pictures_dir.rename(settings.instance_dir / "aside")
+        assert await find_hindrances(resources) == [PICTURES_AWAY]
 
 
 def test_each_has_a_code_and_says_what_to_do() -> None:

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from app.errors import PictureRefused
+from app.errors import PictureRefused, PicturesAway
 from app.legacy.importer.source import CannotImport
 from app.legacy.importer.values import UNKNOWN, text, words
 from app.models import new_public_id
@@ -75,10 +75,11 @@ class Pictures:
         name = new_public_id()
         if not self._is_dry_run:
             try:
-                await self._resources.picture_folder.write(name, rewritten.webp)
-            except OSError as error:
+                await self._resources.picture_store.write(name, rewritten.webp)
+            except (PicturesAway, OSError) as error:
+                reason = error.strerror if isinstance(error, OSError) else error.title
                 raise CannotImport(
-                    f"A picture could not be kept: {error.strerror}. Nothing was changed."
+                    f"A picture could not be kept: {reason}. Nothing was changed."
                 ) from error
             self._waiting.add(name)
         size = len(rewritten.webp)
@@ -101,7 +102,7 @@ class Pictures:
             raise
         finally:
             for name in self._waiting:
-                self._resources.picture_folder.remove(name)
+                self._resources.picture_store.remove(name)
 
 
 def has_picture(fields: Mapping[str, Any]) -> bool:

@@ -31,7 +31,7 @@ def uploads(tmp_path: Path) -> Path:
 
 def kept(settings: Settings) -> list[str]:
     """Return the names of the files that we keep."""
-    folder = settings.uploads_dir
+    folder = settings.pictures_dir
     return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
@@ -258,7 +258,7 @@ class TestFilesOf:
         dump: Dumping,
     ) -> None:
         before = await dump()
-        settings.uploads_dir.write_text("a file is in the way")
+        settings.pictures_dir.write_text("a file is in the way")
         with pytest.raises(CannotImport, match="picture could not be kept"):
             await carry_over(full, uploads=uploads)
         assert await dump() == before

@@ -1,0 +1,1 @@
+"""Where pictures lie: what every place has to do, and what is special about each."""
