@@ -16,7 +16,7 @@ from tests.people import PASSWORD
 USERS, AUTH = "/api/v1/users", "/api/v1/auth"
 JPEG = {"Content-Type": "image/jpeg"}
 ROLES = ("user", "teacher")
-PATIENCE = 20.0
+PATIENCE = 60.0
 # What is answered where nobody may know whether it was done.
 IN_DOUBT = frozenset({503})
 
