@@ -46,8 +46,8 @@ class Checkpoints:
         self._line = Line(path, pragmas)
         self._is_open = False
 
-    async def run(self) -> None:
-        """Move what is in the log, unless a command or a reader is in the way.
+    async def run(self) -> bool:
+        """Move what is in the log; return whether a command or a reader is in the way.
 
         Raises:
             TimeoutError: it took too long until the writer's turn.
@@ -55,18 +55,21 @@ class Checkpoints:
         """
         with nobody_beside(self._path) as is_alone:
             if not is_alone:
-                return
+                return True
             moved, rounds = 0, 0
             while self._state().left > FEW and rounds < MOST_ROUNDS:
                 moved = await self._move_beside()
                 rounds += 1
+                if not moved:
+                    return True
             if rounds and self._state().in_all < LONG:
-                return
+                return False
             async with self._writer.alone() as line:
-                # A disk so slow that as much was written as was moved: then writers have to wait.
-                # Where a reader holds up what is left, it is not for them to wait for all of it.
-                if self._state().left <= max(FEW, moved):
+                # A disk so slow that more was written than was moved: then writers have to wait.
+                # What a reader held up until now, it is not for them to wait for all of it.
+                if self._state().left <= max(FEW, 2 * moved):
                     await line.execute(_MOVE)
+            return False
 
     async def _move_beside(self) -> int:
         """Move what is in the log now, while others go on writing; return how many pages."""
@@ -97,9 +100,8 @@ class Checkpoints:
                 is_long = left >= MANY and not is_held_up
                 if is_long or (left and since >= MOVE_EVERY):
                     since = 0.0
-                    await self.run()
                     # By whoever reads for long, such as a backup: looking for it costs time, too.
-                    is_held_up = self._state().left >= left
+                    is_held_up = await self.run()
             except (sqlite3.Error, OSError):
                 log.warning("The checkpoint failed and is tried again", exc_info=True)
 
