@@ -73,6 +73,11 @@ def _make_throttles(settings: Settings, ring: KeyRing) -> tuple[Throttles, "Cach
 
 
 def _open_store(settings: Settings) -> PictureStore:
+    if (address := settings.store_address) is not None:
+        # Imported here: few servers ask a store.
+        from app.pictures.bucket import PictureBucket  # noqa: PLC0415
+
+        return PictureBucket(address)
     return PictureFolder(settings.pictures_dir, is_elsewhere=settings.are_pictures_elsewhere)
 
 

@@ -23,7 +23,7 @@ from app.extras import POSTGRESQL, find_lack
 from app.keys import KeyRing, new_key
 from app.locks import beside_a_server, is_served
 from app.models import LinkPurpose, utc_now
-from app.pictures.store import find_fault
+from app.pictures.store import find_fault, find_lack_of_authorities
 from app.principals import OPERATOR
 from app.seals import make_seal_key
 from app.services import accounts, audit, links
@@ -120,6 +120,7 @@ def check_features(settings: Settings) -> None:
         check_list(settings.breached_passwords)
         or find_lack(settings)
         or find_fault(settings.uploads_dir)
+        or find_lack_of_authorities(settings.store_address)
     )
     if reason is not None:
         raise CannotStart(reason)

@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,13 +21,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import __version__
 from app.backups import Reason
-from app.backups.archive import DATABASES, PICTURES, Engine, Manifest, Writer, open_archive
+from app.backups.archive import DATABASES, Engine, Manifest, Writer, open_archive
+from app.backups.pictures import add_pictures, measure_pictures
 from app.backups.postgres import dump_database
 from app.backups.refusals import AnotherBackup, CannotBackUp, NotABackup
 from app.backups.sqlite import Damaged, check_database, copy_database
 from app.config import Settings
+from app.errors import PicturesAway
 from app.pictures.folder import sync_folder
-from app.pictures.store import is_name
 from app.principals import Actor
 from app.progress import Stages
 from app.services import audit
@@ -74,6 +75,8 @@ def make_backup(order: Order, target: Path | None = None) -> Path:
         # A driver's own text may quote an address.
         cause = error.strerror if isinstance(error, OSError) else type(error).__name__
         raise CannotBackUp(f"The backup could not be made at {target}: {cause}.") from error
+    except PicturesAway as error:
+        raise CannotBackUp(f"The pictures are out of reach ({error.__cause__}).") from error
     except (Damaged, NotABackup) as error:
         raise CannotBackUp(f"The copy did not pass its check: {error}.") from error
     return target
@@ -115,19 +118,13 @@ def _check_room(settings: Settings, database: Path | None, work: Path, place: Pa
     """Raise CannotBackUp unless there is room for the copy and for the file that it goes into."""
     # How large a dump will be is not known before.
     size = 0 if database is None else database.stat().st_size
-    whole = size + sum(map(_size, list_pictures(settings.pictures_dir)))
+    whole = size + measure_pictures(settings)
     is_one_disk = work.stat().st_dev == place.stat().st_dev
     for folder, needed in ((work, size), (place, whole + (size if is_one_disk else 0))):
         wanted = needed + SPARE_BYTES
         if shutil.disk_usage(folder).free < wanted:
             sentence = f"There is no room for a backup: {place} needs {wanted // 2**20} MB."
             raise CannotBackUp(sentence)
-
-
-def _size(path: Path) -> int:
-    with suppress(FileNotFoundError):  # somebody has just removed it
-        return path.stat().st_size
-    return 0
 
 
 def _make(order: Order, database: Path | None, work: Path, target: Path) -> None:
@@ -153,13 +150,13 @@ def _write(order: Order, database: Path | None, work: Path, writer: Writer) -> N
     settings, stages = order.settings, order.stages
     # Pictures never change: those that the database will name are there before its copy is made,
     # or come while it is made.
-    _add_pictures(writer, settings.pictures_dir, stages)
+    add_pictures(writer, settings, work, stages)
     engine: Engine = "postgresql" if database is None else "sqlite"
     copy = work / DATABASES[engine]
     revision = _copy(order, database, copy)
     with stages.stage("writing", copy.stat().st_size) as advance:
         writer.add(copy.name, copy, advance)
-    _add_pictures(writer, settings.pictures_dir, stages)
+    add_pictures(writer, settings, work, stages)
     if order.with_keys:
         for path in (settings.keys_path, settings.audit_keys_path):
             writer.add(path.name, path, lambda _count: None)
@@ -184,20 +181,3 @@ def _copy(order: Order, database: Path | None, copy: Path) -> str:
         copy_database(database, copy, advance)
     with order.stages.stage("checking", 0) as advance:
         return check_database(copy, advance)
-
-
-def _add_pictures(writer: Writer, folder: Path, stages: Stages) -> None:
-    """Put those in that are not in yet."""
-    names = {path: f"{PICTURES}{path.name}" for path in list_pictures(folder)}
-    new = [path for path, name in names.items() if name not in writer.members]
-    with stages.stage("pictures", len(new)) as advance:
-        for path in new:
-            with suppress(FileNotFoundError):  # somebody has just removed it
-                writer.add(names[path], path, lambda _count: None)
-            advance(1)
-
-
-def list_pictures(folder: Path) -> list[Path]:
-    """Return the files of pictures in a folder that may not be there."""
-    found = folder.glob("*.webp") if folder.is_dir() else ()
-    return sorted(path for path in found if is_name(path.stem))

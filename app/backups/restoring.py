@@ -23,8 +23,8 @@ from app.backups.making import (
     KEYS_ELSEWHERE,
     SPARE_BYTES,
     are_keys_elsewhere,
-    list_pictures,
 )
+from app.backups.pictures import list_pictures
 from app.backups.refusals import CannotRestore
 from app.backups.sqlite import Damaged, check_database, fold
 from app.backups.switching import (

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from app.backups import stage_of
 from app.backups.archive import KEYS
-from app.backups.making import list_pictures
+from app.backups.pictures import list_pictures
 from app.backups.refusals import CannotRestore
 from app.backups.sqlite import fold
 from app.config import Settings

@@ -23,6 +23,7 @@ from app.config.limits import LimitSettings
 from app.config.logins import WEAK_SECRETS, LoginSettings
 from app.config.place import PlaceSettings
 from app.config.sources import ENV_FILE, ENV_PREFIX, read_env_file, read_values
+from app.config.stores import StoreAddress, read_store_address
 from app.hosts import is_anybody
 from app.patterns import find_plain_http
 
@@ -121,6 +122,25 @@ class Settings(
             )
         return self
 
+    @model_validator(mode="after")
+    def _refuse_store(self) -> Self:
+        if (address := self.store_address) is None:
+            return self
+        if self.uploads_dir is not None:
+            raise UnsafeSettings("UPLOADS_DIR and UPLOADS_URL name two places. Set one of them.")
+        if self.sqlite_path is not None:
+            raise UnsafeSettings(
+                "UPLOADS_URL needs PostgreSQL (DATABASE_URL). With SQLite there is one server: its "
+                "pictures lie in a folder."
+            )
+        is_demanded = self.is_production and not self.allow_unverified_uploads
+        if is_demanded and address.is_unverified:
+            raise UnsafeSettings(
+                "UPLOADS_URL must be s3+https:// in production, so that the store proves itself by "
+                "a certificate. On a closed network set ALLOW_UNVERIFIED_UPLOADS=true."
+            )
+        return self
+
     @property
     def is_production(self) -> bool:
         return self.environment == "production"
@@ -178,7 +198,16 @@ class Settings(
     @property
     def are_pictures_elsewhere(self) -> bool:
         """Whether they lie where others may keep theirs too."""
-        return self.uploads_dir is not None
+        return self.uploads_dir is not None or self.uploads_url is not None
+
+    @property
+    def store_address(self) -> StoreAddress | None:
+        """The store that keeps the pictures, or None where a folder does."""
+        return (
+            None
+            if self.uploads_url is None
+            else read_store_address(self.uploads_url.get_secret_value())
+        )
 
     @property
     def backups_dir(self) -> Path:

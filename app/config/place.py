@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from app.config.caches import read_cache_address
+from app.config.stores import read_store_address
 from app.hosts import ANYBODY, read_origin, read_proxies
 from app.patterns import check_entries
 
@@ -59,6 +60,16 @@ class PlaceSettings(BaseModel):
         None,
         description="Folder of the pictures, where that is not `uploads` in the instance folder: "
         "such as one that several servers share. It must be there.",
+    )
+    uploads_url: SecretStr | None = Field(
+        None,
+        description="`s3+https://key:secret@host/bucket/folder?region=name`: the store of the "
+        "pictures, which speaks S3, in place of a folder. Needs PostgreSQL.",
+    )
+    allow_unverified_uploads: bool = Field(
+        default=False,
+        description="Lets production talk to a store on another machine without TLS (a network of "
+        "the two alone). Whoever is on that network can read and change all pictures.",
     )
     database_url: str = Field(
         "",
@@ -144,6 +155,13 @@ class PlaceSettings(BaseModel):
     def _real_cache(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None:
             read_cache_address(url.get_secret_value())
+        return url
+
+    @field_validator("uploads_url")
+    @classmethod
+    def _real_store(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            read_store_address(url.get_secret_value())
         return url
 
     @field_validator("database_url")

@@ -20,6 +20,7 @@ from app.doctor.backups import examine_backups
 from app.doctor.cache import examine_cache
 from app.doctor.findings import Finding, Verdict
 from app.doctor.front_end import judge
+from app.doctor.pictures import examine_store
 from app.doctor.second_factors import examine_second_factors
 from app.doctor.trail import examine_trail
 from app.hosts import is_loopback, read_origin, split_origin
@@ -54,6 +55,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _settings(settings)
     yield from _database(settings)
     yield from examine_cache(settings)
+    yield from examine_store(settings)
     yield from examine_backups(settings)
     yield from _origins(settings)
     yield _running_server(settings)

@@ -10,10 +10,13 @@ was seen there, a place without it is taken for one that is out of reach.
 
 import os
 import re
+import ssl
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from app.config.stores import StoreAddress
 
 MARK = ".portfolio"
 _NAME = re.compile(r"[A-Za-z0-9_-]{16,32}")
@@ -33,6 +36,18 @@ def check_name(name: str) -> str:
     if not is_name(name):
         raise ValueError("Not the name of a picture.")
     return name
+
+
+def find_lack_of_authorities(address: StoreAddress | None) -> str | None:
+    """Return what is wrong with the file of certificate authorities that an address names."""
+    if address is None or address.ca is None:
+        return None
+    try:
+        ssl.create_default_context(cafile=address.ca)
+    except OSError as error:
+        kind = type(error).__name__
+        return f"{address.ca}, which UPLOADS_URL names, holds no certificates ({kind})."
+    return None
 
 
 def find_fault(folder: Path | None) -> str | None:

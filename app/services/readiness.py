@@ -57,7 +57,7 @@ DISK_FULL = Hindrance(
 PICTURES_AWAY = Hindrance(
     "pictures-out-of-reach",
     "Pictures cannot be stored. Look whether the folder of UPLOADS_DIR is mounted, and may be "
-    "written to by the server's user.",
+    "written to by the server's user, or whether the store of UPLOADS_URL runs.",
 )
 STOPPING = Hindrance("stopping", "The server was told to stop. Ask another one.")
 HINDRANCES = (NO_DATABASE, MIGRATIONS_PENDING, NOT_WRITABLE, DISK_FULL, PICTURES_AWAY, STOPPING)
