@@ -134,7 +134,7 @@ class Operation:
 
     def address(self, filling: str = "ada") -> str:
         """Return the path with something in place of its parameters."""
-        return re.sub(r"\{\w+\}", filling, self.path)
+        return re.sub(r"\{\w+\}", lambda _: filling, self.path)
 
 
 @cache
