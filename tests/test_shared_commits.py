@@ -299,8 +299,9 @@ class TestCancelled:
             tasks[str(number)] = asyncio.create_task(add(database, str(number), fails=fails))
             for _ in range(chance.randrange(12)):
                 await asyncio.sleep(0)
-            if chance.random() < 0.3:
-                tasks[chance.choice(list(tasks))].cancel()
+            waiting = [task for task in tasks.values() if not task.done()]
+            if waiting and chance.random() < 0.3:
+                chance.choice(waiting).cancel()
         await asyncio.gather(*tasks.values(), return_exceptions=True)
         there = read()
         assert len(set(there)) == len(there)
