@@ -38,8 +38,11 @@ USERS = "/api/v1/users"
 
 @pytest.fixture
 def settings_changes() -> dict[str, Any]:
-    """Time for everybody's hash, however slow the machine is: who waits too long gets a 503."""
-    return {"hash_deadline_seconds": 60}
+    """Time for everybody's hash, however slow the machine is: who waits too long gets a 503.
+
+    And no end of what one person may change: a hundred rounds are more than a person's hour.
+    """
+    return {"hash_deadline_seconds": 60, "changes_per_hour": 0, "logins_per_hour": 0}
 
 
 @pytest.fixture
