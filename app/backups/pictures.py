@@ -65,7 +65,7 @@ async def _fetch(writer: Writer, address: StoreAddress, copy: Path, stages: Stag
         with stages.stage("pictures", len(new)) as advance:
             for name in new:
                 with suppress(FileNotFoundError):
-                    copy.write_bytes(await bucket.read(name))  # noqa: ASYNC240  (nothing else runs)
+                    await asyncio.to_thread(copy.write_bytes, await bucket.read(name))
                     writer.add(names[name], copy, lambda _count: None)
                 advance(1)
     finally:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
+from app.config.addresses import read_words, write_host
 from app.hosts import is_loopback
 
 USUAL_PORT = 6379
@@ -42,8 +43,7 @@ class CacheAddress:
 
     def __str__(self) -> str:
         """Write it down without names and secrets."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        place = self.path or f"{host}:{self.port}/{self.database}"
+        place = self.path or f"{write_host(self.host)}:{self.port}/{self.database}"
         return f"{self.scheme}://{place}"
 
 
@@ -64,12 +64,7 @@ def read_cache_address(url: str) -> CacheAddress:
 
 
 def _read(parts: SplitResult) -> CacheAddress:
-    words = {
-        name: value
-        for name, (value,) in parse_qs(
-            parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)
-        ).items()
-    }
+    words = read_words(parts)
     is_socket = parts.scheme == "unix"
     if parts.fragment or not words.keys() <= _WORDS[parts.scheme]:
         raise ValueError

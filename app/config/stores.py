@@ -2,8 +2,9 @@
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
+from app.config.addresses import read_words, write_host
 from app.hosts import is_loopback
 
 USUAL_REGION = "us-east-1"
@@ -36,7 +37,7 @@ class StoreAddress:
 
     @property
     def netloc(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = write_host(self.host)
         return host if self.port is None else f"{host}:{self.port}"
 
     def __str__(self) -> str:
@@ -62,12 +63,7 @@ def read_store_address(url: str) -> StoreAddress:
 
 
 def _read(parts: SplitResult) -> StoreAddress:
-    words = {
-        name: value
-        for name, (value,) in parse_qs(
-            parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)
-        ).items()
-    }
+    words = read_words(parts)
     bucket, _, folder = parts.path.removeprefix("/").rstrip("/").partition("/")
     folder = f"{folder}/" if folder else ""
     region = words.get("region", USUAL_REGION)

@@ -28,6 +28,11 @@ def parent_of(table: Table) -> Column[Any] | None:
     return next((k.parent for k in table.foreign_keys if k.column.table is table), None)
 
 
+def _named(table: Table, row: Row[Any]) -> dict[str, Any]:
+    """Return what a whole row of a table holds, by column."""
+    return dict(zip(table.columns.keys(), row, strict=True))
+
+
 async def read(
     connection: AsyncConnection, table: Table, last: Any = None
 ) -> AsyncIterator[Sequence[Row[Any]]]:
@@ -41,7 +46,7 @@ async def read(
         if not rows:
             return
         yield rows
-        last = rows[-1]._mapping[key.name]  # noqa: SLF001  (public under this name)
+        last = _named(table, rows[-1])[key.name]
 
 
 async def add_up(connection: AsyncConnection, table: Table, advance: Advance) -> Sum:
@@ -69,7 +74,7 @@ async def copy(
             # The migrations have made one, of no events.
             await target.execute(delete(table))
     async for rows in read(source, table, last):
-        values = [dict(row._mapping) for row in rows]  # noqa: SLF001  (public under this name)
+        values = [_named(table, row) for row in rows]
         if parent is not None:
             for value in values:
                 if (value[parent.name] or 0) > value[key.name]:
